@@ -1,0 +1,1 @@
+"""Road networks as frozen data: signals, phases, conflicts, timing, and their preflight."""
