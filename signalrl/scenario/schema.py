@@ -1,0 +1,137 @@
+"""What an environment is made of, as data: the schema of ``scenario.yaml``.
+
+A :class:`ScenarioFile` is what a person writes; a :class:`Scenario` is the same with the folder it
+was found in, ready to be run. Times are simulated seconds, on the clock that starts at 0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from signalrl.network.timing import TimingRules
+from signalrl.scenario.demand_schema import Demand, Range
+from signalrl.scenario.files import Strict, locate
+from signalrl.scenario.names import gym_id_of
+
+
+class SumoOptions(Strict):
+    """How SUMO simulates."""
+
+    time_to_teleport_s: float = Field(
+        -1.0,
+        description="After this standstill a vehicle is moved on by force, in s; -1 for never.",
+    )
+    ignore_junction_blocker_s: float | None = Field(
+        15.0,
+        gt=0,
+        description="After this time in s vehicles pass one that blocks a junction; null for "
+        "never. Without it turners can block each other for ever once teleports are off.",
+    )
+    step_length_s: float = Field(1.0, gt=0, le=1, description="Simulated time per step, in s.")
+    options: tuple[str, ...] = Field(
+        (), description="Further options of the command line of sumo, one word each."
+    )
+
+
+class ScenarioFile(Strict):
+    """The content of a ``scenario.yaml``."""
+
+    title: str = Field("", description="A few words for tables and reports.")
+    description: str = Field("", description="What it is good for, in a sentence or two.")
+    credit: str = Field("", description="Where network and demand come from, and their licence.")
+    version: int = Field(
+        1, ge=1, description="Version of the environment; a change of behaviour makes a new one."
+    )
+    network: str = Field(
+        description="SUMO network, relative to the folder or as package:NAME/path/in/it."
+    )
+    routes: tuple[str, ...] = Field((), description="SUMO route files that are driven as they are.")
+    additional: tuple[str, ...] = Field(
+        (), description="Further SUMO files, such as a stored signal plan or vehicle types."
+    )
+    demand: Demand | None = Field(None, description="Traffic that is drawn anew for each episode.")
+    scale_range: Range | None = Field(
+        None,
+        description="Bounds of the factor on the traffic of the route files (SUMO's --scale), "
+        "drawn for each episode; null for 1.",
+    )
+    begin_s: float = Field(0.0, ge=0, description="Start of an episode, in simulated s.")
+    end_s: float = Field(3600.0, gt=0, description="End of an episode, in simulated s.")
+    decision_interval_s: float = Field(5.0, gt=0, description="Time between two decisions, in s.")
+    signals: Literal["all"] | tuple[str, ...] = Field(
+        "all", description="Ids of the signals that are controlled, or all."
+    )
+    timing: TimingRules = Field(
+        default_factory=TimingRules,
+        description="Yellow, red clearance, minimum and maximum times that are enforced.",
+    )
+    sumo: SumoOptions = Field(SumoOptions(), description="How SUMO simulates.")
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> ScenarioFile:
+        if self.end_s <= self.begin_s:
+            raise ValueError(
+                f"end_s: expected a time after begin_s ({self.begin_s:g}), got {self.end_s:g}"
+            )
+        steps = self.decision_interval_s / self.sumo.step_length_s
+        if abs(steps - round(steps)) > 1e-9 or round(steps) < 1:
+            raise ValueError(
+                "decision_interval_s: expected a multiple of sumo.step_length_s "
+                f"({self.sumo.step_length_s:g}), got {self.decision_interval_s:g}"
+            )
+        if self.demand is None and not self.routes:
+            raise ValueError("routes: expected at least one file, or the key demand, got neither")
+        if self.demand is not None and self.scale_range is not None:
+            raise ValueError(
+                "scale_range: it belongs to route files, and would scale the drawn demand too; "
+                "write demand.scale_range"
+            )
+        return self
+
+
+class Scenario(ScenarioFile):
+    """A scenario that can be run: the content of its file, its name and where it lies."""
+
+    name: str = Field(description="Name of the folder, such as resco-cologne8.")
+    folder: Path = Field(description="The folder of scenario.yaml.")
+
+    @property
+    def gym_id(self) -> str:
+        """Gymnasium's id, such as ``signalrl/RescoCologne8-v1``."""
+        return gym_id_of(self.name, self.version)
+
+    @property
+    def horizon_s(self) -> float:
+        """Length of an episode in s."""
+        return self.end_s - self.begin_s
+
+    @property
+    def network_file(self) -> Path:
+        """The SUMO network.
+
+        Raises:
+            ConfigError: It is not there, or the package that holds it is not installed.
+        """
+        return locate(self.network, self.folder, self.name)
+
+    @property
+    def route_files(self) -> tuple[Path, ...]:
+        """The fixed routes, without the demand that is drawn; raises as network_file does."""
+        return tuple(locate(text, self.folder, self.name) for text in self.routes)
+
+    @property
+    def additional_files(self) -> tuple[Path, ...]:
+        """Further SUMO files; raises as network_file does."""
+        return tuple(locate(text, self.folder, self.name) for text in self.additional)
+
+    def check_files(self) -> None:
+        """Make sure that all files are there.
+
+        Raises:
+            ConfigError: One is not, or the package that holds it is not installed.
+        """
+        for text in (self.network, *self.routes, *self.additional):
+            locate(text, self.folder, self.name)
