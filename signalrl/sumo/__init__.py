@@ -1,0 +1,1 @@
+"""Everything that touches SUMO: processes, the plant, outputs and the network reader."""

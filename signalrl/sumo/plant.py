@@ -1,0 +1,91 @@
+"""SUMO as a plant: sets signal states, lets time pass, reads every lane once per decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from signalrl.control.interlock import Change
+from signalrl.control.measurement import COLUMNS, FloatArray, Measurement
+from signalrl.network.model import Network
+from signalrl.sumo.detectors import LaneReader
+from signalrl.sumo.process import Simulation
+from signalrl.sumo.zones import DETECTION_RANGE_M
+
+
+class SumoPlant:
+    """A running simulation behind the plant interface.
+
+    Vehicles are read where a detector would see them and added up at once; nothing about a single
+    vehicle leaves :meth:`measure`.
+
+    Args:
+        simulation: A started SUMO.
+        network: The signals and lanes.
+        end_s: The horizon.
+        detection_range_m: How far before the stop line vehicles are seen.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        network: Network,
+        end_s: float,
+        detection_range_m: float = DETECTION_RANGE_M,
+    ) -> None:
+        self._simulation, self.api = simulation, simulation.api
+        self._signals = [signal.id for signal in network.signals]
+        self._end_s = end_s
+        self._time_s = float(simulation.call(self.api.simulation.getTime))
+        self._values: FloatArray = np.zeros((len(network.lanes), COLUMNS), dtype=np.float32)
+        self._reader = LaneReader(self.api, network, detection_range_m)
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time in s."""
+        return self._time_s
+
+    @property
+    def ended(self) -> bool:
+        """Whether the horizon is reached."""
+        return self._time_s >= self._end_s
+
+    def show(self, changes: Iterable[Change]) -> None:
+        """Set signal states.
+
+        Raises:
+            SimulationError: SUMO failed.
+        """
+        set_state = self.api.trafficlight.setRedYellowGreenState
+        self._simulation.call(
+            lambda: [set_state(self._signals[signal], state) for signal, state in changes]
+        )
+
+    def shown(self) -> list[str]:
+        """Return the state that each signal shows, whoever set it.
+
+        Raises:
+            SimulationError: SUMO failed.
+        """
+        state = self.api.trafficlight.getRedYellowGreenState
+        return self._simulation.call(lambda: [str(state(signal)) for signal in self._signals])
+
+    def advance(self, time_s: float) -> None:
+        """Simulate until ``time_s``.
+
+        Raises:
+            SimulationError: SUMO failed.
+        """
+        if time_s > self._time_s:
+            self._simulation.call(lambda: self.api.simulationStep(time_s))
+            self._time_s = time_s
+
+    def measure(self) -> Measurement:
+        """Read every detector once. The array is overwritten by the next reading.
+
+        Raises:
+            SimulationError: SUMO failed.
+        """
+        self._simulation.call(lambda: self._reader.read(self._values))
+        return Measurement(self._time_s, self._values)

@@ -1,0 +1,103 @@
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from signalrl.errors import NetworkError
+from signalrl.network.preflight import Report
+from signalrl.network.timing import TimingRules
+from signalrl.sumo.preflight import check_network
+from signalrl.sumo.reader import read_network
+
+
+def package(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    return Path(next(iter(spec.submodule_search_locations or ())))
+
+
+TOOLS = package("sumo") / "tools"
+RESCO = sorted((package("sumo_rl") / "nets/RESCO").glob("*/*.net.xml"))
+SHIPPED = sorted(path for path in TOOLS.rglob("*.net.xml*"))
+SINGLE = TOOLS / "sumolib/scenario/scenarios/RealWorld/RiLSA_example1/rilsa1.net.xml"
+
+
+@cache
+def check(path: Path) -> Report:
+    return check_network(path)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_every_network_gets_a_report_that_agrees_with_the_reader(path: Path) -> None:
+    report = check(path)
+    ids = [signal.id for signal in report.signals]
+    assert ids == sorted(ids)
+    controlled = [signal.id for signal in report.signals if signal.controlled]
+    if controlled:
+        network = read_network(path)
+        assert controlled == [signal.id for signal in network.signals]
+        assert report.network_hash == network.hash
+        assert sorted({*ids} - {*controlled}) == [left for left, _ in network.uncontrolled]
+    else:
+        assert report.count("error")
+        with pytest.raises(NetworkError, match="expected at least one signal"):
+            read_network(path)
+    for signal in report.signals:
+        assert signal.controlled or signal.findings
+
+
+@pytest.mark.parametrize("path", RESCO, ids=lambda path: path.parent.name)
+def test_resco_maps_have_no_errors_under_their_own_rules(path: Path) -> None:
+    report = check_network(path, TimingRules(yellow_s=3.0, red_clearance_s=0.0))
+    assert all(signal.controlled for signal in report.signals)
+    assert report.count("error") == 0
+    codes = {finding.code for signal in report.signals for finding in signal.findings}
+    assert not codes & {"short-yellow", "short-red-clearance", "no-yellow"}
+
+
+def codes(path: str) -> dict[str, set[str]]:
+    report = check(TOOLS / "game" / path)
+    return {signal.id: {finding.code for finding in signal.findings} for signal in report.signals}
+
+
+def test_finds_what_sumo_warns_of() -> None:
+    found = codes("fkk_in/ingolstadt.net.xml.gz")
+    assert "unserved" in found["335525545"]
+    assert {"no-yellow", "conflicting-greens"} <= found["gneJ21"]
+
+
+def test_names_signals_without_a_choice() -> None:
+    assert "one-phase" in codes("kuehne/kuehne.net.xml")["top0"]
+
+
+def test_knows_railways_shared_controllers_and_short_walks() -> None:
+    found = codes("DRT/osm.net.xml")
+    assert found["1906399893"] == {"railway"}
+    assert sum("shared-controller" in each for each in found.values()) == 3
+    assert "short-walk" in found["1525212345"]
+
+
+def test_judges_the_plan_of_an_additional_file(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.add.xml"
+    plan.write_text(
+        '<additional><tlLogic id="0" programID="p" type="static" offset="0">'
+        '<phase duration="30" state="rrrGGgrrrGGg"/><phase duration="30" state="GGgrrrGGgrrr"/>'
+        '</tlLogic><tlLogic id="other"><phase duration="9" state="G"/></tlLogic></additional>'
+    )
+    report = check_network(SINGLE, additional=[plan], source="mine")
+    assert report.source == "mine"
+    assert [finding.code for finding in report.findings] == ["stray-program"]
+    assert report.signals[0].findings[0].code == "no-yellow"
+    assert report.signals[0].program is not None
+    assert report.signals[0].program.id == "p"
+
+
+def test_of_a_selection_leaves_the_rest_alone() -> None:
+    path = next(path for path in RESCO if path.parent.name == "cologne3")
+    ids = [signal.id for signal in check_network(path).signals]
+    report = check_network(path, signals=ids[:1])
+    assert [signal.controlled for signal in report.signals] == [True, False, False]
+    assert report.network_hash == read_network(path, signals=ids[:1]).hash
+    with pytest.raises(NetworkError, match="got 'nobody'"):
+        check_network(path, signals=["nobody"])
