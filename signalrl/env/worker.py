@@ -1,0 +1,158 @@
+"""A worker process: one SUMO, episode after episode, each in a process of its own.
+
+Run as ``python -m signalrl.env.worker FD``. The supervisor reads the network once, then forks
+a child per episode: a simulation is bit-reproducible only in a fresh process, and one that crashes
+takes nothing with it. It never imports torch, nor the user's own main module.
+
+The trainer writes actions and reads rows in shared memory; single bytes over a socket keep time.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import tempfile
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from signalrl.control.observation import FEATURES
+from signalrl.env.session import Session
+from signalrl.network.model import Network
+from signalrl.scenario.schema import Scenario
+from signalrl.sumo.episode import Outputs, scenario_network
+from signalrl.sumo.outputs import read_metrics
+from signalrl.sumo.process import Backend, die_with_parent, preload
+
+RESET, STEP = b"r", b"s"
+READY, ENDED, FAILED = b"o", b"e", b"x"
+_NEXT_EPISODE, _TRAINER_GONE = 10, 11
+
+
+class Job(NamedTuple):
+    """What a worker is told at its start."""
+
+    scenario: Scenario
+    backend: Backend
+    memory: str
+
+
+class SharedRows:
+    """The arrays that trainer and worker share, laid out over a file in memory.
+
+    Args:
+        descriptor: Of a file of :meth:`size` bytes.
+        network: Whose signals have a row each.
+
+    Attributes:
+        observation: ``(signals, phases, features)``, scaled.
+        delay_rate: ``(signals,)``.
+        action: ``(signals,)``, phases.
+        seed: ``(1,)``, of the next episode.
+        metrics: ``(2,)``, mean delay and vetoes of the episode that has ended.
+    """
+
+    def __init__(self, descriptor: int, network: Network) -> None:
+        signals, phases = len(network.signals), network.max_phases
+        buffer = mmap.mmap(descriptor, self.size(network))
+        rows = signals * phases * FEATURES
+        whole = np.frombuffer(buffer, dtype=np.float64)
+        self.action = whole[:signals].view(np.int64)
+        self.seed = whole[signals : signals + 1].view(np.int64)
+        self.metrics = whole[signals + 1 : signals + 3]
+        floats = whole[signals + 3 :].view(np.float32)
+        self.observation = floats[:rows].reshape(signals, phases, FEATURES)
+        self.delay_rate = floats[rows : rows + signals]
+
+    @staticmethod
+    def size(network: Network) -> int:
+        """Return the bytes that a network's arrays need."""
+        signals = len(network.signals)
+        floats = signals * network.max_phases * FEATURES + signals
+        return 8 * (signals + 3) + 4 * (floats + floats % 2)
+
+
+def main() -> None:
+    """Serve episodes until the trainer leaves."""
+    die_with_parent()
+    connection = Connection(int(sys.argv[1]))
+    job: Job = connection.recv()
+    try:
+        network = scenario_network(job.scenario)
+    except Exception as error:
+        connection.send_bytes(FAILED + str(error).encode())
+        return
+    with open(job.memory, "r+b") as file:  # noqa: PTH123  (a descriptor is needed)
+        rows = SharedRows(file.fileno(), network)
+    connection.send_bytes(READY)
+    preload(job.backend)  # once, for all the forks
+    pending = False
+    while True:
+        if not pending:
+            try:
+                command = connection.recv_bytes()
+            except (EOFError, OSError):
+                return
+            if command != RESET:
+                continue
+        child = os.fork()
+        if child == 0:
+            _child(connection, job, network, rows)
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if code == _TRAINER_GONE:
+            return
+        pending = code == _NEXT_EPISODE
+        if code not in (0, 1, _NEXT_EPISODE):
+            what = f"signal {-code}" if code < 0 else f"exit status {code}"
+            connection.send_bytes(FAILED + f"the simulator's process died ({what})".encode())
+
+
+def _child(connection: Connection, job: Job, network: Network, rows: SharedRows) -> None:
+    """Run one episode and leave this process without unwinding the supervisor's stack."""
+    code = 1
+    try:
+        die_with_parent()
+        code = _episode(connection, job, network, rows)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        code = _TRAINER_GONE
+    except BaseException as error:
+        text = f"{error}" if str(error) else traceback.format_exc(limit=3)
+        connection.send_bytes(FAILED + text.encode())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _episode(connection: Connection, job: Job, network: Network, rows: SharedRows) -> int:
+    with tempfile.TemporaryDirectory(prefix="signalrl-worker-") as folder:
+        outputs = Outputs(Path(folder))
+        with Session(
+            job.scenario, backend=job.backend, network=network, outputs=outputs
+        ) as session:
+            observation = session.reset(int(rows.seed[0]))
+            rows.observation[:] = observation.scaled()
+            connection.send_bytes(READY)
+            while True:
+                command = connection.recv_bytes()
+                if command == RESET:
+                    return _NEXT_EPISODE
+                step = session.step(rows.action)
+                rows.observation[:] = step.observation.scaled()
+                rows.delay_rate[:] = step.observation.delay_rate
+                if step.ended:
+                    break
+                connection.send_bytes(READY)
+            session.stop()
+            rows.metrics[:] = read_metrics(outputs).mean_delay_s, session.loop.vetoes
+            connection.send_bytes(ENDED)
+            return 0
+
+
+if __name__ == "__main__":
+    main()
