@@ -1,0 +1,81 @@
+"""The phase-scoring network as a policy of stable-baselines3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.distributions import CategoricalDistribution
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor
+
+from signalrl.learning.network import PhaseCritic, PhaseScorer
+
+
+class PhaseScoringPolicy(BasePolicy):
+    """Actor and critic over ``(phases, features)`` rows, with the masks of the observation.
+
+    Args:
+        observation_space: ``(phases, features)``.
+        action_space: ``Discrete(phases)``.
+        lr_schedule: Learning rate over the remaining progress.
+        hidden: Units of each hidden layer.
+        prior: Weight of the greedy score at the start.
+        switching_cost: Cost of a vehicle cut off in the greedy score.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete[Any],
+        lr_schedule: Schedule,
+        hidden: int = 64,
+        prior: float = 1.0,
+        switching_cost: float = 1.0,
+        use_sde: bool = False,  # PPO passes it
+    ) -> None:
+        super().__init__(observation_space, action_space)
+        self._settings = {"hidden": hidden, "prior": prior, "switching_cost": switching_cost}
+        self.scorer = PhaseScorer(hidden, prior, switching_cost)
+        self.critic = PhaseCritic(hidden)
+        phases = int(action_space.n)
+        self.action_dist = CategoricalDistribution(phases)
+        self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1), eps=1e-5)
+
+    def forward(
+        self, observation: Tensor, deterministic: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return actions, values and log probabilities."""
+        distribution = self.get_distribution(observation)
+        actions = distribution.get_actions(deterministic=deterministic)
+        return actions, self.critic(observation), distribution.log_prob(actions)
+
+    def get_distribution(self, observation: PyTorchObs) -> CategoricalDistribution:
+        """Return the distribution over phases."""
+        return self.action_dist.proba_distribution(self.scorer(observation))
+
+    def evaluate_actions(
+        self, observation: Tensor, actions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return values, log probabilities of actions, and entropies."""
+        distribution = self.get_distribution(observation)
+        values = self.critic(observation)
+        return values, distribution.log_prob(actions), distribution.entropy()
+
+    def predict_values(self, observation: PyTorchObs) -> Tensor:
+        """Return values ``(rows, 1)``."""
+        values: Tensor = self.critic(observation)
+        return values
+
+    def reset_noise(self, n_envs: int = 1) -> None:
+        """Do nothing: there is no state-dependent noise."""
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        return self.get_distribution(observation).get_actions(deterministic=deterministic)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        data = super()._get_constructor_parameters()
+        data.update(self._settings, lr_schedule=lambda _: 0.0)
+        return data

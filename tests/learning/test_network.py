@@ -1,0 +1,56 @@
+"""Laws of the phase-scoring network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from signalrl.control.observation import FEATURES, Feature
+from signalrl.learning.network import MASKED, PhaseCritic, PhaseScorer
+
+
+@pytest.fixture
+def rows():
+    torch.manual_seed(0)
+    rows = torch.rand(6, 5, FEATURES)
+    rows[:, :, Feature.EXISTS] = 1.0
+    rows[:, :, Feature.REQUESTABLE] = 1.0
+    return rows
+
+
+@pytest.fixture
+def scorer():
+    torch.manual_seed(1)
+    return PhaseScorer(prior=0.3)
+
+
+def test_permuting_phases_permutes_logits(rows, scorer):
+    order = torch.tensor([3, 1, 4, 0, 2])
+    assert torch.allclose(scorer(rows[:, order]), scorer(rows)[:, order], atol=1e-5)
+    critic = PhaseCritic()
+    assert torch.allclose(critic(rows[:, order]), critic(rows), atol=1e-5)
+
+
+def test_padding_changes_nothing(rows, scorer):
+    padded = torch.cat([rows, torch.zeros(6, 3, FEATURES)], dim=1)
+    logits = scorer(padded)
+    assert torch.allclose(logits[:, :5], scorer(rows), atol=1e-5)
+    assert (logits[:, 5:] == MASKED).all()
+    critic = PhaseCritic()
+    assert torch.allclose(critic(padded), critic(rows), atol=1e-5)
+
+
+def test_phases_that_may_not_be_requested_are_masked(rows, scorer):
+    rows[:, 2, Feature.REQUESTABLE] = 0.0
+    probabilities = torch.softmax(scorer(rows), dim=1)
+    assert (probabilities[:, 2] == 0).all()
+    assert torch.allclose(probabilities.sum(dim=1), torch.ones(6))
+
+
+def test_the_prior_prefers_demand_and_dislikes_what_is_cut_off(rows):
+    scorer = PhaseScorer(prior=5.0, switching_cost=1.0)
+    more = rows.clone()
+    more[:, 1, Feature.QUEUED] += 3.0
+    assert (scorer(more).argmax(dim=1) == 1).all()
+    more[:, 1, Feature.LOST] += 5.0
+    assert (scorer(more).argmax(dim=1) != 1).all()

@@ -1,0 +1,155 @@
+"""A training run: what it leaves, that it goes on after a kill, and that it learns."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from stable_baselines3 import PPO
+
+from signalrl.errors import ConfigError, TrainingError
+from signalrl.learning.checkpoint import checkpoints, latest_checkpoint, read_progress
+from signalrl.learning.config import TrainConfig, load_config
+from signalrl.learning.train import train
+from tests.scenarios import short_folder
+
+ROOT = Path(__file__).parents[2]
+ROWS = 2 * 60  # two workers, five minutes, one signal
+
+
+@pytest.fixture
+def config(tmp_path):
+    return TrainConfig.model_validate(
+        {
+            "scenario": str(short_folder(tmp_path / "short")),
+            "timesteps": 4 * ROWS,
+            "workers": 2,
+            "ppo": {"rows_per_update": 60, "batch_size": 30},
+        }
+    )
+
+
+def curve(run):
+    with (run / "curve.csv").open(newline="") as file:
+        return [(r["worker"], r["timesteps"], r["mean_delay_s"]) for r in csv.DictReader(file)]
+
+
+def weights(run):
+    policy = PPO.load(latest_checkpoint(run) / "model.zip", device="cpu").policy
+    return torch.cat([p.detach().flatten() for p in policy.parameters()])
+
+
+def test_a_run_leaves_all_that_it_was_made_of(config, tmp_path):
+    run = train(config, tmp_path / "run")
+    assert TrainConfig.model_validate(yaml.safe_load((run / "config.yaml").read_text())) == config
+    assert "torch" in (run / "versions.json").read_text()
+    assert len(curve(run)) == 8
+    assert read_progress(latest_checkpoint(run)).timesteps == 4 * ROWS
+    assert list((run / "tensorboard").glob("events*"))
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(config, tmp_path):
+    whole = train(config, tmp_path / "whole")
+    script = (
+        "import sys, yaml\nfrom pathlib import Path\n"
+        "from signalrl.learning.config import TrainConfig\n"
+        "from signalrl.learning.train import train\n"
+        "config = TrainConfig.model_validate(yaml.safe_load(sys.stdin))\n"
+        "train(config, Path(sys.argv[1]))\n"
+    )
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(killed)],
+        stdin=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    process.stdin.write(yaml.safe_dump(config.model_dump()))
+    process.stdin.close()
+    deadline = time.monotonic() + 120
+    while not checkpoints(killed / "checkpoints") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert read_progress(latest_checkpoint(killed)).timesteps < config.timesteps
+
+    train(config, killed, resume=True)
+    assert curve(killed) == curve(whole)
+    assert torch.equal(weights(killed), weights(whole))
+    train(config, killed, resume=True)  # nothing is left to do
+    assert curve(killed) == curve(whole)
+
+
+def test_a_run_is_never_overwritten_nor_resumed_with_another_configuration(config, tmp_path):
+    run = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "run")
+    with pytest.raises(ConfigError, match="--resume"):
+        train(config, run)
+    with pytest.raises(ConfigError, match="only timesteps may change"):
+        train(config.model_copy(update={"seed": 9}), run, resume=True)
+    with pytest.raises(TrainingError, match="to resume"):
+        train(config, tmp_path / "nowhere", resume=True)
+
+
+def test_a_broken_checkpoint_of_a_killed_save_is_passed_over(config, tmp_path):
+    run = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "run")
+    (run / "checkpoints" / "999999999999").mkdir()
+    assert read_progress(latest_checkpoint(run)).timesteps == ROWS
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scenario: single\ntimestep: 5\n", "did you mean 'timesteps'"),
+        ("scenario: single\ntimesteps: 5\nppo: {gama: 0.9}\n", "did you mean 'gamma'"),
+        ("scenario: single\ntimesteps: many\n", 'timesteps: .*got "many"'),
+        ("scenario: single\ntimesteps: 5\nppo: {gamma: 1.5}\n", "ppo.gamma"),
+        ("- a\n- b\n", "expected lines such as"),
+        ("{", "expected YAML"),
+    ],
+)
+def test_a_wrong_configuration_is_named(tmp_path, text, message):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+def test_overrides_replace_what_is_given_and_keep_the_rest(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("scenario: single\ntimesteps: 5\n")
+    config = load_config(path, timesteps=7, seed=None)
+    assert (config.timesteps, config.seed) == (7, 1)
+    with pytest.raises(ConfigError, match="look at the path"):
+        load_config(tmp_path / "nothing.yaml")
+    with pytest.raises(ConfigError, match="timesteps"):
+        load_config(path, timesteps=0)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_configuration_loads(path):
+    assert load_config(path).scenario == path.stem
+
+
+def test_training_from_chance_learns_to_serve_the_queue(tmp_path):
+    """Without the greedy prior, PPO has to find out by itself that queues want green."""
+    config = TrainConfig.model_validate(
+        {
+            "scenario": str(short_folder(tmp_path / "short", minutes=15)),
+            "timesteps": 12 * 2 * 180,
+            "workers": 2,
+            "policy": {"prior": 0.0},
+            "ppo": {"rows_per_update": 180, "batch_size": 60},
+        }
+    )
+    delays = np.array([float(delay) for *_, delay in curve(train(config, tmp_path / "run"))])
+    assert delays[-6:].mean() < 0.8 * delays[:4].mean()
