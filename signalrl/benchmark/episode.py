@@ -1,0 +1,229 @@
+"""One episode of a benchmark, in a process of its own.
+
+Run as ``python -m signalrl.benchmark.episode`` with an :class:`EpisodeSpec` as JSON on the standard
+input. A simulation is bit-reproducible only in a fresh process, and one that crashes takes nothing
+with it. The result goes to a file, what went wrong to the standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from signalrl.benchmark.actuated import write_actuated
+from signalrl.benchmark.controllers import NATIVE, make_controller
+from signalrl.control.controllers import Controller
+from signalrl.control.controllers.policy import Policy
+from signalrl.control.layout import Layout
+from signalrl.control.measurement import Column
+from signalrl.control.monitor import Monitor, Violation
+from signalrl.control.observation import Feature, Observation
+from signalrl.env.session import Session
+from signalrl.errors import BenchmarkError, SignalRLError
+from signalrl.scenario.catalog import load_scenario
+from signalrl.sumo.episode import Outputs, scenario_network
+from signalrl.sumo.outputs import EpisodeMetrics, read_edge_delay, read_metrics
+from signalrl.sumo.process import Backend, die_with_parent
+
+WATCH_S = 1.0
+"""How often the states of SUMO's own programs are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSpec:
+    """What to run.
+
+    Attributes:
+        scenario: Name or folder of a scenario.
+        controller: A name of the catalog; ``policy`` for a policy.
+        seed: Decides everything that is random.
+        result: The file to write.
+        policy: Bundle or ONNX file of a policy.
+        backend: libsumo, traci or auto.
+        edges: Whether to record delay per edge.
+        keep: An existing folder in which SUMO's own outputs are left; None to drop them.
+        parent: Process that has to be alive for this to make sense; 0 for any.
+    """
+
+    scenario: str
+    controller: str
+    seed: int
+    result: str
+    policy: str | None = None
+    backend: Backend = "libsumo"
+    edges: bool = True
+    keep: str | None = None
+    parent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The course of an episode, one entry per decision.
+
+    Attributes:
+        time_s: Simulated time.
+        queued: Vehicles queued before the signals.
+        delay_rate: Vehicle-seconds lost per second before the signals, backlog included.
+    """
+
+    time_s: list[float]
+    queued: list[float]
+    delay_rate: list[float]
+
+    def add(self, time_s: float, queued: float, delay_rate: float) -> None:
+        """Add the moment of a decision."""
+        self.time_s.append(time_s)
+        self.queued.append(round(queued, 3))
+        self.delay_rate.append(round(delay_rate, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeResult:
+    """What came of an episode.
+
+    Attributes:
+        metrics: From SUMO's own outputs.
+        vetoes: Requests that the interlock did not grant; 0 for SUMO's own programs.
+        violations: States that the monitor found wrong.
+        first_violation: The first of them.
+        sim_s: Simulated time.
+        wall_s: Time that it took.
+        series: The course of the episode.
+        edge_delay_s: Vehicle-seconds lost per edge, where there are any.
+    """
+
+    metrics: EpisodeMetrics
+    vetoes: int
+    violations: int
+    first_violation: Violation | None
+    sim_s: float
+    wall_s: float
+    series: Series
+    edge_delay_s: dict[str, float]
+
+
+def run_episode(spec: EpisodeSpec) -> EpisodeResult:
+    """Run an episode in this process.
+
+    Raises:
+        SignalRLError: The scenario, the policy or the simulation failed.
+    """
+    began_s = time.perf_counter()
+    scenario = load_scenario(spec.scenario)
+    network = scenario_network(scenario)
+    series = Series([], [], [])
+    with tempfile.TemporaryDirectory(prefix="signalrl-episode-") as folder:
+        outputs = Outputs(Path(spec.keep or folder), edges=spec.edges)
+        additional: tuple[Path, ...] = ()
+        if spec.controller == "actuated":
+            path = Path(folder) / "actuated.add.xml"
+            additional = (write_actuated(network, scenario.timing, path),)
+        with Session(
+            scenario,
+            backend=spec.backend,
+            network=network,
+            outputs=outputs,
+            additional=additional,
+        ) as session:
+            if spec.controller in NATIVE:
+                violations = _leave_to_sumo(session, spec.seed, series)
+            else:
+                policy = None if spec.policy is None else Path(spec.policy)
+                controller = make_controller(spec.controller, policy)
+                violations = _control(session, spec.seed, controller, series)
+            sim_s = session.plant.time_s - scenario.begin_s
+            session.stop()
+        edges = read_edge_delay(outputs.edge_data) if spec.edges else {}
+        return EpisodeResult(
+            metrics=read_metrics(outputs),
+            vetoes=session.loop.vetoes,
+            violations=len(violations),
+            first_violation=violations[0] if violations else None,
+            sim_s=sim_s,
+            wall_s=time.perf_counter() - began_s,
+            series=series,
+            edge_delay_s={edge: round(s, 1) for edge, s in sorted(edges.items()) if s > 0.0},
+        )
+
+
+def _control(
+    session: Session, seed: int, controller: Controller, series: Series
+) -> list[Violation]:
+    """Let a controller decide; return what the loop's monitor found."""
+    observation: Observation = session.reset(seed)
+    while True:
+        step = session.step(controller.decide(observation))
+        observation = step.observation
+        queued = observation.features[:, 0, Feature.TOTAL_QUEUED].sum()
+        series.add(observation.time_s, float(queued), float(observation.delay_rate.sum()))
+        if step.ended:
+            break
+    if isinstance(controller, Policy) and controller.failures:
+        raise BenchmarkError(
+            f"expected a score for every phase, got none in {controller.failures} decisions of a "
+            "signal; look at the policy's training"
+        )
+    return session.loop.violations
+
+
+def _leave_to_sumo(session: Session, seed: int, series: Series) -> list[Violation]:
+    """Let SUMO's programs run, measured at the same moments; return what the monitor found."""
+    plant, interval_s = session.start(seed), session.loop.interval_s
+    monitor = Monitor(session.network, session.scenario.timing)
+    monitor.reset(plant.time_s)
+    layout = Layout(session.network)
+    before = [""] * len(session.network.signals)
+    violations: list[Violation] = []
+    while not plant.ended:
+        for second in _seconds(plant.time_s, interval_s):
+            plant.advance(second)
+            now = plant.shown()
+            for signal, state in enumerate(now):
+                if state != before[signal]:
+                    # A program starts in the middle of a state, whose age is not known.
+                    since_s = plant.time_s if before[signal] else -math.inf
+                    found = monitor.check(signal, state, since_s)
+                    if found is not None:
+                        violations.append(replace(found, time_s=plant.time_s))
+            before = now
+        total = layout.sum(plant.measure()).total
+        queued, delay = total[:, 0, Column.QUEUED].sum(), total[:, 0, Column.DELAY].sum()
+        series.add(plant.time_s, float(queued), float(delay))
+    return violations
+
+
+def _seconds(start_s: float, interval_s: float) -> Iterator[float]:
+    """Yield the moments from one decision to the next at which states are looked at."""
+    end_s, now_s = start_s + interval_s, start_s
+    while now_s < end_s:
+        now_s = min(now_s + WATCH_S, end_s)
+        yield now_s
+
+
+def main() -> int:
+    """Run the episode that the standard input describes; return an exit status."""
+    die_with_parent()
+    spec = EpisodeSpec(**json.load(sys.stdin))
+    if spec.parent and os.getppid() != spec.parent:
+        return 1
+    try:
+        result = run_episode(spec)
+    except SignalRLError as error:
+        print(error, file=sys.stderr)  # noqa: T201  (the parent reads it)
+        return 1
+    target = Path(spec.result)
+    draft = target.with_suffix(".part")
+    draft.write_text(json.dumps(asdict(result)))
+    draft.replace(target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

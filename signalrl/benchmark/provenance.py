@@ -1,0 +1,110 @@
+"""Says what results were made from: versions, commit, command, and hashes of all that matters."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shlex
+import subprocess
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import signalrl
+from signalrl.benchmark.controllers import Entry, policy_digest
+from signalrl.scenario.schema import Scenario
+
+_PACKAGE = Path(signalrl.__file__).resolve().parent
+_DISTRIBUTIONS = ("eclipse-sumo", "libsumo", "numpy", "onnxruntime", "sumo-rl", "matplotlib")
+_SHAPES_EPISODES = (
+    *("control", "deploy", "env", "network", "scenario", "sumo"),
+    *("benchmark/actuated.py", "benchmark/controllers.py", "benchmark/episode.py"),
+)
+"""The sources that decide what happens in an episode."""
+_PROSE = {".md", ".png", ".svg", ".jpg"}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this library and of what episodes run on."""
+    found = {"signalrl": signalrl.__version__, "python": platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """Return the commit of the checkout that runs, with ``+changes`` where it was edited.
+
+    Returns:
+        None where this is no checkout.
+    """
+    root = _PACKAGE.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        return head + (
+            "+changes" if _git(root, "status", "--porcelain", "signalrl", "envs") else ""
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def command(
+    scenarios: Sequence[str],
+    controllers: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    jobs: int,
+) -> str:
+    """Return the command line that makes the same results again."""
+    words = ["signalrl", "benchmark"]
+    for scenario in scenarios:
+        words += ["--env", scenario]
+    for controller in controllers:
+        words += ["--controller", controller]
+    ends = range(seeds[0], seeds[-1] + 1)
+    text = f"{ends.start}:{ends.stop}" if list(seeds) == list(ends) else ",".join(map(str, seeds))
+    return shlex.join([*words, "--seeds", text, "--jobs", str(jobs), "--out", str(out)])
+
+
+def scenario_digest(scenario: Scenario) -> str:
+    """Return a hash of everything that a scenario's episodes are made from."""
+    own = (p for p in scenario.folder.rglob("*") if p.is_file() and p.suffix not in _PROSE)
+    needed = (scenario.network_file, *scenario.route_files, *scenario.additional_files)
+    return _digest([scenario.name, *map(_file_hash, [*sorted(own), *needed])])
+
+
+def spec_digest(scenario_hash: str, entry: Entry, backend: str) -> str:
+    """Return a hash of what the episodes of a scenario and a controller are made from."""
+    policy = "" if entry.path is None else policy_digest(entry.path)
+    sumo = metadata.version("eclipse-sumo")
+    return _digest([scenario_hash, entry.kind, policy, backend, sumo, _code_hash()])
+
+
+@cache
+def _code_hash() -> str:
+    files = []
+    for part in _SHAPES_EPISODES:
+        path = _PACKAGE / part
+        files += [path] if path.suffix else sorted(path.rglob("*.py"))
+    return _digest([_file_hash(file) for file in files])
+
+
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()

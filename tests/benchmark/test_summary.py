@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from signalrl.benchmark.store import Failure, Row
+from signalrl.benchmark.summary import Summary, number, summarize
+
+CONTROLLERS = [("fixed", "the plan"), ("greedy", "the most vehicles"), ("policy", "learned")]
+MEAN_S = {"fixed": 40.0, "greedy": 17.0, "policy": 16.0}
+
+
+def row(controller: str, seed: int, env: str = "single") -> Row:
+    delay_s = MEAN_S[controller] + seed % 3 + 0.05 * (seed % 2) * (controller == "policy")
+    floats = (delay_s, delay_s / 2, delay_s * 3, 90.0, 5.0)
+    return Row(
+        env, controller, seed, *floats, 100, 97, 2, 1, 0, 0, 4, seed % 2, 3600.0, 2.5, "f" * 64
+    )
+
+
+def summary(seeds: range = range(10), failures: tuple[Failure, ...] = ()) -> Summary:
+    rows = [row(c, s) for c, _ in CONTROLLERS for s in [*seeds, 99]] + [row("fixed", 0, "other")]
+    return summarize(
+        rows,
+        [("single", "An intersection")],
+        CONTROLLERS,
+        list(seeds),
+        failures,
+        out=Path("runs/x"),
+        about={"command": "c", "commit": None, "versions": {"signalrl": "1"}},
+    )
+
+
+def test_only_what_was_asked_for_counts() -> None:
+    (env,) = summary().environments
+    assert [c.controller for c in env.controllers] == ["fixed", "greedy", "policy"]
+    assert [c.n for c in env.controllers] == [10, 10, 10]
+    assert env.controllers[0].delay.mean == pytest.approx(40.9)
+    assert env.controllers[0].counts["violations"] == pytest.approx(0.5)
+    assert env.controllers[0].estimates["p95_delay_s"].mean == pytest.approx(3 * 40.9)
+
+
+def test_everybody_is_compared_with_the_best_of_the_others() -> None:
+    (env,) = summary().environments
+    found = {c.controller: c.against_best for c in env.controllers}
+    assert {name: c.reference for name, c in found.items() if c} == {
+        "fixed": "policy",
+        "greedy": "policy",
+        "policy": "greedy",
+    }
+    assert {name: c.verdict for name, c in found.items() if c} == {
+        "fixed": "higher",
+        "greedy": "higher",
+        "policy": "lower",
+    }
+    assert found["policy"] is not None
+    assert found["policy"].difference.mean == pytest.approx(-0.975)
+
+
+def test_the_headline_claims_no_more_than_the_interval() -> None:
+    assert summary().environments[0].headline().endswith("it is better.")
+    few = summary(range(3)).environments[0].headline()
+    assert few.endswith("too few seeds to say whether it is better.")
+    assert few.startswith("policy has the lowest mean delay, 17.0 [16.0, 18.0] s")
+
+
+def test_the_summary_is_json_and_complete() -> None:
+    data = json.loads(json.dumps(summary().to_dict(), allow_nan=False))
+    policy = data["environments"]["single"]["controllers"]["policy"]
+    low, high = policy["mean_delay_s"]["interval95"]
+    assert low < policy["mean_delay_s"]["mean"] < high
+    assert policy["per_episode"]["unfinished"] == 2
+    assert policy["against_best_other"]["verdict"] == "lower"
+    one = json.dumps(summary(range(1)).to_dict(), allow_nan=False)
+    assert '"interval95": null' in one
+
+
+def test_failures_set_the_exit_status() -> None:
+    assert summary().exit_status == 0
+    failed = summary(failures=(Failure("single", "fixed", 3, "broke"),))
+    assert failed.exit_status == 1
+    assert failed.to_dict()["failures"] == [
+        {"env": "single", "controller": "fixed", "seed": 3, "error": "broke"}
+    ]
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    for table in summary().tables():
+        console.print(table)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    for controller in summary().environments[0].controllers:
+        assert str(controller.delay) in text
+    assert text.index("policy") < text.index("greedy") < text.index("fixed")
+
+
+def test_counts_are_short() -> None:
+    assert [number(x) for x in (0, 0.02, 0.1, 2.0, 12.34, 1234.5)] == [
+        *("0", "0.02", "0.1", "2.0", "12.3"),
+        "1,234",
+    ]
