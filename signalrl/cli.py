@@ -1,0 +1,257 @@
+"""The command ``signalrl``: parse, call, print.
+
+Everything heavy is imported inside the command that needs it, so that help comes at once and
+``signalrl run`` never loads torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from signalrl import __version__
+from signalrl.errors import ConfigError, SignalRLError
+
+STOPPED = 130
+"""Exit status after Ctrl-C, by the custom of shells."""
+
+app = typer.Typer(
+    name="signalrl",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what comes of it.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, 1 (the work failed) or 2 (bad input).
+
+    Args:
+        arguments: Those of the command line by default.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter())
+    logger = logging.getLogger("signalrl")
+    logger.addHandler(handler)
+    try:
+        return int(app(args=arguments, prog_name="signalrl", standalone_mode=False) or 0)
+    except SignalRLError as error:
+        return _fail(error, error.exit_code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}; look at the path and its permissions", 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return STOPPED
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # the mark of a usage error, in any typer
+            raise
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "signalrl"
+        return _fail(f"{error.format_message().rstrip('.')}; see {command} --help", 2)
+    finally:
+        logger.removeHandler(handler)
+
+
+@app.callback(invoke_without_command=True)
+def signalrl(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Traffic signals that learn: train, compare, export and run policies."""
+    if version:
+        typer.echo(f"signalrl {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def envs(as_json: AsJson = False) -> None:
+    """List the environments that are shipped."""
+    from signalrl.cli_envs import list_environments, show
+
+    environments = list_environments()
+    if as_json:
+        _print_json(environments)
+    else:
+        show(environments)
+
+
+@app.command()
+def check(
+    target: Annotated[
+        str, typer.Argument(metavar="NET_OR_ENV", help="Network file, environment or folder.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Check whether the signals of a network can be controlled, and show their phases."""
+    from signalrl.cli_check import check as run_check
+
+    raise typer.Exit(run_check(target, as_json))
+
+
+@app.command()
+def train(
+    config: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG", help="Training configuration: a file, or the name of a shipped one."
+        ),
+    ],
+    out: Out,
+    env: Annotated[
+        str | None, typer.Option(help="Environment instead of the configuration's.")
+    ] = None,
+    timesteps: Annotated[
+        int | None, typer.Option(min=1, help="Decisions of a signal to learn from.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Simulations side by side.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all that is random.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+) -> None:
+    """Train a policy with PPO."""
+    from signalrl.cli_train import find_config
+    from signalrl.learning.config import load_config
+
+    with _needs("train"), _stoppable("the same command with --resume goes on from there"):
+        settings = load_config(
+            find_config(config), scenario=env, timesteps=timesteps, workers=workers, seed=seed
+        )
+        from signalrl.learning.train import train as run_training
+
+        run_training(settings, out, resume=resume)
+    _say(f"trained: {out}; make a bundle of it with: signalrl export {out} -o x.bundle")
+
+
+@app.command()
+def benchmark(
+    env: Annotated[list[str], typer.Option(help="Environment; give it again for more.")],
+    controller: Annotated[
+        list[str],
+        typer.Option(
+            help="fixed, actuated, max-pressure, greedy ... or policy=PATH with a run folder, a "
+            "bundle or an .onnx file; give it again for more."
+        ),
+    ],
+    seeds: Annotated[str, typer.Option(help="Such as 101:111 (101 to 110) or 1,2,3.")],
+    out: Out,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Episodes at a time; one per core by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare controllers on the same seeds, each episode in a fresh process."""
+    from rich.console import Console
+
+    with _needs("train,deploy,bench"), _stoppable():
+        from signalrl.benchmark.runner import parse_seeds, run_benchmark
+
+        summary = run_benchmark(
+            env,
+            controller,
+            parse_seeds(seeds),
+            out,
+            jobs=jobs or len(os.sched_getaffinity(0)),
+            console=Console(stderr=as_json),
+        )
+    if as_json:
+        _print_json(summary.to_dict())
+    raise typer.Exit(summary.exit_status)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The bundle, such as x.bundle.")],
+) -> None:
+    """Make a bundle of the last checkpoint of a run."""
+    with _needs("train,deploy"), _stoppable("nothing was written"):
+        from signalrl.cli_export import export_run
+
+        path = export_run(run, out)
+    _say(f"exported: {path} ({path.stat().st_size / 1024:.0f} KiB)")
+
+
+@app.command()
+def run(
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE", help="A bundle, made with signalrl export.")
+    ],
+    env: Annotated[
+        str | None, typer.Option(help="Environment to drive; that of the training by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides traffic and driving.")] = 1,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse an environment other than the training's.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Drive a simulation with a bundle, without torch."""
+    from signalrl.cli_run import run_bundle, show
+
+    with _stoppable():
+        result = run_bundle(bundle, env, seed, strict)
+    if as_json:
+        _print_json(result)
+    else:
+        show(result)
+    if result["violations"]:
+        raise typer.Exit(1)
+
+
+class _Formatter(logging.Formatter):
+    """One line per record, such as ``warning: ...``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.lower()}: {record.getMessage()}"
+
+
+@contextlib.contextmanager
+def _needs(extras: str) -> Iterator[None]:
+    """Turn a package that is missing into an error that names the extras that bring it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "signalrl"}:
+            raise
+        raise ConfigError(
+            f'this needs the package {package}, found none; pip install "signalrl[{extras}]"'
+        ) from error
+
+
+@contextlib.contextmanager
+def _stoppable(hint: str = "") -> Iterator[None]:
+    """End with status 130 on Ctrl-C, and say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        _say(f"stopped; {hint}" if hint else "stopped", to_stderr=True)
+        raise typer.Exit(STOPPED) from error
+
+
+def _fail(error: object, status: int) -> int:
+    _say(f"error: {' '.join(str(error).split())}", to_stderr=True)
+    return status
+
+
+def _say(text: str, to_stderr: bool = False) -> None:
+    typer.echo(text, err=to_stderr)
+
+
+def _print_json(data: Any) -> None:
+    typer.echo(json.dumps(data, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
