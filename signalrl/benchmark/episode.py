@@ -21,8 +21,6 @@ from signalrl.benchmark.actuated import write_actuated
 from signalrl.benchmark.controllers import NATIVE, make_controller
 from signalrl.control.controllers import Controller
 from signalrl.control.controllers.policy import Policy
-from signalrl.control.layout import Layout
-from signalrl.control.measurement import Column
 from signalrl.control.monitor import Monitor, Violation
 from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
@@ -77,11 +75,12 @@ class Series:
     queued: list[float]
     delay_rate: list[float]
 
-    def add(self, time_s: float, queued: float, delay_rate: float) -> None:
+    def add(self, seen: Observation) -> None:
         """Add the moment of a decision."""
-        self.time_s.append(time_s)
-        self.queued.append(round(queued, 3))
-        self.delay_rate.append(round(delay_rate, 3))
+        queued = seen.features[:, 0, Feature.TOTAL_QUEUED].sum()
+        self.time_s.append(seen.time_s)
+        self.queued.append(round(float(queued), 3))
+        self.delay_rate.append(round(float(seen.delay_rate.sum()), 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +160,7 @@ def _control(
     while True:
         step = session.step(controller.decide(observation))
         observation = step.observation
-        queued = observation.features[:, 0, Feature.TOTAL_QUEUED].sum()
-        series.add(observation.time_s, float(queued), float(observation.delay_rate.sum()))
+        series.add(observation)
         if step.ended:
             break
     if isinstance(controller, Policy) and controller.failures:
@@ -178,7 +176,6 @@ def _leave_to_sumo(session: Session, seed: int, series: Series) -> list[Violatio
     plant, interval_s = session.start(seed), session.loop.interval_s
     monitor = Monitor(session.network, session.scenario.timing)
     monitor.reset(plant.time_s)
-    layout = Layout(session.network)
     before = [""] * len(session.network.signals)
     violations: list[Violation] = []
     while not plant.ended:
@@ -193,9 +190,7 @@ def _leave_to_sumo(session: Session, seed: int, series: Series) -> list[Violatio
                     if found is not None:
                         violations.append(replace(found, time_s=plant.time_s))
             before = now
-        total = layout.sum(plant.measure()).total
-        queued, delay = total[:, 0, Column.QUEUED].sum(), total[:, 0, Column.DELAY].sum()
-        series.add(plant.time_s, float(queued), float(delay))
+        series.add(session.loop.encoder.observe(plant.measure(), session.loop.interlock))
     return violations
 
 

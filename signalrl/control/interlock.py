@@ -52,6 +52,10 @@ class Interlock:
         phase: ``(S,)``, the phase that is shown, or that was shown last on the way to another.
         target: ``(S,)``, the phase that a signal is on its way to, or that it shows.
         clearance_s: ``(S, P, P)``, how long the change from one phase to another takes.
+        status: ``(S, P, 3)``, whether a phase is shown or on its way; how long the change to it
+            takes, in s; whether its signal is between two phases.
+        since_s: ``(S, P, 2)``, when each phase was shown last, and when the current green began; in
+            the future while it is shown, and between two phases.
         next_change_s: When a state changes next.
     """
 
@@ -81,11 +85,11 @@ class Interlock:
             _Debts(s, self._transitions[i], self.clearance_s[i], rules)
             for i, s in enumerate(network.signals)
         ]
-        self._reds = [_Reds(s, phases) for s in network.signals]
+        watched = network.signals if rules.max_red_s is not None else ()
+        self._reds = [_Reds(signal, phases) for signal in watched]
         self._max_red_s = math.inf if rules.max_red_s is None else rules.max_red_s
         self._red_lead_s = interval_s + self.clearance_s.max(axis=(1, 2))
         self._before = (np.arange(phases)[None, :] - 1) % self._count[:, None]
-        self._row = np.arange(count)
         self.reset(0.0)
 
     def reset(self, time_s: float) -> None:
@@ -96,10 +100,10 @@ class Interlock:
         self._moving: BoolArray = np.zeros(count, dtype=np.bool_)
         self._is_target: BoolArray = np.zeros(self._exists.shape, dtype=np.bool_)
         self._is_target[:, 0] = True
-        self._status: FloatArray = np.zeros((*self._exists.shape, 3), dtype=np.float32)
-        self._status[:, 0, 0] = 1.0
-        self._status[:, :, 1] = self.clearance_s[:, 0]
-        self._times: TimeArray = np.full((*self._exists.shape, 2), time_s)
+        self.status: FloatArray = np.zeros((*self._exists.shape, 3), dtype=np.float32)
+        self.status[:, 0, 0] = 1.0
+        self.status[:, :, 1] = self.clearance_s[:, 0]
+        self.since_s: TimeArray = np.full((*self._exists.shape, 2), time_s)
         self._held_until: TimeArray = np.full(count, time_s)
         self._deadline: TimeArray = np.full(count, np.inf)
         self._first_deadline = math.inf
@@ -109,23 +113,10 @@ class Interlock:
         self._mask: BoolArray = self._exists
         self._forced: set[int] = set()
         self._mask_s: float | None = None
-        for reds, debts in zip(self._reds, self._debts, strict=True):
-            reds.reset(time_s)
+        for debts in self._debts:
             debts.reset()
-
-    @property
-    def status(self) -> FloatArray:
-        """``(S, P, 3)``, the status of each phase.
-
-        Whether it is shown or on its way; how long the change to it takes, in s; whether its signal
-        is between two phases.
-        """
-        return self._status
-
-    def times(self, time_s: float) -> TimeArray:
-        """Return ``(S, P, 2)``: the time since each phase was shown and the current green, in s."""
-        times: TimeArray = time_s - self._times
-        return np.maximum(times, 0.0, out=times)
+        for reds in self._reds:
+            reds.reset(time_s)
 
     def requestable(self, time_s: float) -> BoolArray:
         """Return which phases may be requested now, (S, P); at least one of every signal."""
@@ -138,7 +129,7 @@ class Interlock:
             mask &= self._is_target | np.take_along_axis(self._is_target, self._before, axis=1)
         self._forced = set()
         if rules.max_green_s is not None:
-            over = ~held & (time_s - self._times[:, 0, 1] >= rules.max_green_s)
+            over = ~held & (time_s - self.since_s[:, 0, 1] >= rules.max_green_s)
             mask[over] &= ~self._is_target[over]
             self._forced.update(np.flatnonzero(over).tolist())
         if time_s >= self._first_deadline:
@@ -233,28 +224,30 @@ class Interlock:
         self._moving[i] = True
         self._is_target[i] = False
         self._is_target[i, target] = True
-        self._status[i, :, 0] = self._is_target[i]
-        self._status[i, :, 1] = self.clearance_s[i, target]
-        self._status[i, :, 2] = self._exists[i]
-        self._times[i, :, 1] = self._held_until[i] = math.inf
-        self._times[i, before, 0] = time_s
+        self.status[i, :, 0] = self._is_target[i]
+        self.status[i, :, 1] = self.clearance_s[i, target]
+        self.status[i, :, 2] = self._exists[i]
+        self.since_s[i, :, 1] = self._held_until[i] = math.inf
+        self.since_s[i, before, 0] = time_s
         self._left[i] = self._transitions[i][before, target]
         self._next[i] = self.next_change_s = time_s
-        self._reds[i].leave(before, target, time_s)
+        if self._reds:
+            self._reds[i].leave(before, target, time_s)
 
     def _begin(self, i: int, time_s: float) -> str:
         before, target = int(self.phase[i]), int(self.target[i])
         self._mask_s = None
         self.phase[i] = target
         self._moving[i] = False
-        self._status[i, :, 2] = 0.0
-        self._times[i, :, 1] = time_s
-        self._times[i, target, 0] = math.inf
+        self.status[i, :, 2] = 0.0
+        self.since_s[i, :, 1] = time_s
+        self.since_s[i, target, 0] = math.inf
         green_until = time_s + self._min_green[i][target]
         self._held_until[i] = max(green_until, self._debts[i].begin(before, target, time_s))
         self._next[i] = math.inf
-        self._deadline[i] = self._reds[i].begin(target) + self._max_red_s - self._red_lead_s[i]
-        self._first_deadline = self._deadline.min()
+        if self._reds:
+            self._deadline[i] = self._reds[i].begin(target) + self._max_red_s - self._red_lead_s[i]
+            self._first_deadline = self._deadline.min()
         return self._states[i][target]
 
     def _serve_overdue(self, i: int, mask: BoolArray, time_s: float) -> None:
@@ -283,7 +276,7 @@ class Interlock:
         current = int(self.target[i])
         if mask[current]:
             return current
-        return int(np.argmin(np.where(mask, self._times[i, :, 0], np.inf)))
+        return int(np.argmin(np.where(mask, self.since_s[i, :, 0], np.inf)))
 
 
 class _Debts:

@@ -13,8 +13,8 @@ from enum import IntEnum
 import numpy as np
 
 from signalrl.control.interlock import Interlock
-from signalrl.control.layout import IntArray, Layout
-from signalrl.control.measurement import Column, FloatArray, Measurement
+from signalrl.control.layout import IntArray, Layout, WeightArray
+from signalrl.control.measurement import COLUMNS, Column, FloatArray, Measurement
 from signalrl.network.model import BoolArray, Network
 
 SCHEMA_VERSION = 1
@@ -61,9 +61,9 @@ class Feature(IntEnum):
     QUEUE_FAR = 15
     """... beyond 60 m."""
     QUEUED_PERMISSIVE = 16
-    """Queued vehicles that are served with permissive green, and have to yield."""
+    """Queued vehicles that are served and have to yield: permissive green, or red after a stop."""
     APPROACHING_PERMISSIVE = 17
-    """Moving vehicles that are served with permissive green, and have to yield."""
+    """Moving vehicles that are served and have to yield: permissive green, or red after a stop."""
     DOWNSTREAM_OCCUPANCY = 18
     """Occupancy behind the junction: each served lane with the mean of its targets, summed."""
     DOWNSTREAM_QUEUE = 19
@@ -99,7 +99,7 @@ _FACTORS = 1.0 / SCALES
 _COUNTS = slice(Column.QUEUED, Column.QUEUE_FAR + 1)
 _MOTION = slice(Column.QUEUED, Column.APPROACHING + 1)
 _DOWNSTREAM = slice(Column.OCCUPANCY, Column.QUEUED + 1)
-_TINY = np.float32(1e-6)
+_TINY = 1e-9
 
 
 def schema_hash() -> str:
@@ -137,11 +137,15 @@ class Encoder:
     """Turns a measurement and the interlock's state into an :class:`Observation`."""
 
     def __init__(self, network: Network) -> None:
-        self.layout = Layout(network)
-        exists = self.layout.exists
-        self._exists = exists[:, :, None].astype(np.float32)
-        self._phases = self._exists * self.layout.phases[:, None, None].astype(np.float32)
-        self._padded = not exists.all()
+        self._layout = layout = Layout(network)
+        signals, phases, width = layout.served.shape
+        self._row = np.arange(signals)
+        self._approach: WeightArray = np.zeros((signals * width, COLUMNS))
+        self._behind: WeightArray = np.zeros((signals * width, 2))
+        self._shape = (signals, width, -1)
+        self._fixed = np.stack(
+            (layout.exists, np.broadcast_to(layout.phases[:, None], (signals, phases))), axis=2
+        )
 
     def observe(self, measurement: Measurement, interlock: Interlock) -> Observation:
         """Return the observation of all signals at the time of the measurement.
@@ -149,32 +153,43 @@ class Encoder:
         Features that come together are computed together and put side by side at the end: this
         runs at every decision, and the number of NumPy calls is its cost.
         """
-        time_s, current = measurement.time_s, interlock.target.copy()
+        time_s, values, layout = measurement.time_s, measurement.values, self._layout
+        current = interlock.target.copy()
         requestable = interlock.requestable(time_s)
-        sums = self.layout.sum(measurement)
-        kept, here = self.layout.kept(current, sums)
-        lost = here - kept
-        features = np.concatenate(
-            (
-                self._exists,
-                requestable[:, :, None],
-                interlock.status,
-                interlock.times(time_s),
-                sums.served[:, :, _COUNTS],
-                sums.permissive[:, :, _MOTION],
-                sums.downstream[:, :, _DOWNSTREAM],
-                sums.total[:, :, _MOTION],
-                self.layout.longest_wait(sums),
-                here,
-                lost,
-                lost / (here + _TINY),
-                self._phases,
-            ),
-            axis=2,
-            dtype=np.float32,
+        self._approach[layout.slots] = layout.zones @ values
+        self._behind[layout.slots] = layout.behind @ values[:, _DOWNSTREAM]
+        approach, behind = self._approach.reshape(self._shape), self._behind.reshape(self._shape)
+
+        served = layout.served @ approach
+        now = layout.served[self._row, current]  # what the phase that is shown serves
+        present = approach[:, :, Column.PRESENT, None]
+        here = now[:, None] @ present
+        lost = np.maximum(now[:, None] - layout.served, 0.0) @ present
+        waits = np.zeros(len(self._approach))
+        waits[layout.slots] = values[layout.heads, Column.WAIT]
+        longest = ((layout.served > 0) * waits.reshape(len(now), 1, -1)).max(axis=2, keepdims=True)
+        total = approach.sum(axis=1, keepdims=True)
+
+        features = np.zeros((*layout.exists.shape, FEATURES), dtype=np.float32)
+        blocks = (
+            self._fixed[:, :, :1],
+            requestable[:, :, None],
+            interlock.status,
+            np.maximum(time_s - interlock.since_s, 0.0),
+            served[:, :, _COUNTS],
+            (layout.yielding @ approach)[:, :, _MOTION],
+            layout.served @ behind,
+            total[:, :, _MOTION],
+            longest,
+            here,
+            lost,
+            lost / (here + _TINY),
+            self._fixed[:, :, 1:],
         )
-        if self._padded:
-            features *= self._exists
-        return Observation(
-            time_s, features, requestable, current, sums.total[:, 0, Column.DELAY].copy()
-        )
+        column = 0
+        for block in blocks:
+            features[:, :, column : column + block.shape[2]] = block
+            column += block.shape[2]
+        features *= self._fixed[:, :, :1]
+        delay_rate = total[:, 0, Column.DELAY].astype(np.float32)
+        return Observation(time_s, features, requestable, current, delay_rate)

@@ -145,6 +145,17 @@ def test_what_is_seen_of_traffic(seen: Observation, feature: Feature, of_a: list
     np.testing.assert_allclose(seen.features[0, :, feature], of_a, rtol=1e-6)
 
 
+def test_a_link_that_may_go_at_red_after_a_stop_is_served_and_yields() -> None:
+    links = [way(0, "n", "x"), way(1, "n", "y"), way(2, "w", "y")]
+    signal = make_signal("A", ["Gsr", "rsG"], links, foes=[(0, 2)])
+    network = make_network([signal], {"n": {"u": 0.5}})
+    traffic = {lane: columns for lane, columns in TRAFFIC.items() if lane != "z"}
+    of_a = observe(network, measure(network, traffic)).features[0]
+    assert of_a[:, Feature.QUEUED].tolist() == [5, 2.5 + 3]
+    assert of_a[:, Feature.QUEUED_PERMISSIVE].tolist() == [2.5, 2.5]
+    assert of_a[:, Feature.LOST].tolist() == [0, 5]  # half of the 10 on n may go all the time
+
+
 def test_a_lane_behind_one_signal_is_before_the_next(seen: Observation) -> None:
     of_b = seen.features[1]
     assert of_b[:, Feature.QUEUED].tolist() == [8, 0, 0]

@@ -52,6 +52,7 @@ def test_resco_maps_have_rescos_horizon_and_timing(name: str) -> None:
     assert (scenario.begin_s, scenario.end_s) == (begin_s, begin_s + 3600)
     timing = scenario.timing
     assert (timing.yellow_s, timing.red_clearance_s, timing.min_green_s) == (3, 0, 5)
+    assert timing.max_red_s is timing.max_green_s is None
     assert name.removeprefix("resco-") in scenario.network_file.name
 
 
