@@ -49,6 +49,14 @@ def alive(pid):
         return False
 
 
+def wait_for_the_end_of(pids):
+    """A kill takes its time on a busy machine; wait for it, but not for ever."""
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert left == []
+
+
 def test_rows_are_workers_times_signals_and_episodes_follow_each_other(pool):
     first = pool.reset()
     assert first.shape[0] == 16
@@ -70,7 +78,10 @@ def test_a_killed_process_costs_its_episode_and_nothing_else(pool, victim):
     workers = sorted(p for p in children(os.getpid()) if b"signalrl.env.worker" in cmdline(p))
     simulators = [p for p in workers if parent(p) in workers]
     supervisors = [p for p in workers if p not in simulators]
-    os.kill((simulators if victim == "simulator" else supervisors)[0], signal.SIGKILL)
+    supervisor = supervisors[0]
+    simulator = next(p for p in simulators if parent(p) == supervisor)
+    os.kill(simulator if victim == "simulator" else supervisor, signal.SIGKILL)
+    wait_for_the_end_of([simulator] if victim == "simulator" else [supervisor, simulator])
     ends = []
     for _ in range(3):
         rows, _, ended = step(pool)
@@ -125,7 +136,4 @@ def test_nothing_outlives_a_killed_trainer():
     assert len(below) >= 4
     trainer.kill()
     trainer.wait()
-    deadline = time.monotonic() + 10
-    while any(alive(pid) for pid in below) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [pid for pid in below if alive(pid)] == []
+    wait_for_the_end_of(below)
