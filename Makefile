@@ -53,6 +53,7 @@ clean: ## remove the virtual environment, caches and builds; runs/ stays
 	rm -rf $(VENV) dist build .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache \
 		.hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f signalrl/*/_*.so
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -63,7 +64,8 @@ $(BIN)/python:
 # A stamp says that an installation ended well; it is made anew when what is to be installed changes.
 $(VENV)/.installed-demo: EXTRAS := train,deploy,bench
 $(VENV)/.installed-test: EXTRAS := train,deploy,bench,test
-$(VENV)/.installed-demo $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed-demo $(VENV)/.installed-test: pyproject.toml constraints.txt hatch_build.py \
+		$(wildcard signalrl/*/_*.c signalrl/*/_*.cpp) | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check \
 		-c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@

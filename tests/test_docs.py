@@ -203,6 +203,11 @@ def test_every_room_has_a_page_of_its_api():
     assert rooms <= {module.split(".")[1] for module in modules}
 
 
+def test_the_tables_of_results_are_those_that_are_stored():
+    check = [sys.executable, str(ROOT / "benchmarks" / "table.py"), "--check"]
+    assert subprocess.run(check, capture_output=True, text=True).stdout == ""
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
 def test_the_example_runs(page):
     (code,) = blocks(ROOT / page, "python")

@@ -49,13 +49,10 @@ class Interlock:
     """Safe phase changes for all signals of a network at once.
 
     Attributes:
-        phase: ``(S,)``, the phase that is shown, or that was shown last on the way to another.
         target: ``(S,)``, the phase that a signal is on its way to, or that it shows.
         clearance_s: ``(S, P, P)``, how long the change from one phase to another takes.
-        status: ``(S, P, 3)``, whether a phase is shown or on its way; how long the change to it
-            takes, in s; whether its signal is between two phases.
-        since_s: ``(S, P, 2)``, when each phase was shown last, and when the current green began; in
-            the future while it is shown, and between two phases.
+        shown_until_s: ``(S, P)``, until when each phase was shown; infinite while it is.
+        green_since_s: ``(S,)``, since when the phase is green; infinite between two phases.
         next_change_s: When a state changes next.
     """
 
@@ -78,6 +75,11 @@ class Interlock:
         for i, table in enumerate(self._transitions):
             for (a, b), intervals in table.items():
                 self.clearance_s[i, a, b] = sum(interval.duration_s for interval in intervals)
+        self._always_limited = rules.cyclic or rules.max_green_s is not None
+        self._only: BoolArray = np.eye(phases, dtype=np.bool_)
+        # Rows of the mask, as bytes: of a signal that is held with its target, of one that is free.
+        self._row_of_target = [row.tobytes() for row in self._only]
+        self._rows_of_free = [row.tobytes() for row in self._exists]
         self._min_green = [
             [min_green_s(s, phase.index, rules) for phase in s.phases] for s in network.signals
         ]
@@ -88,59 +90,81 @@ class Interlock:
         watched = network.signals if rules.max_red_s is not None else ()
         self._reds = [_Reds(signal, phases) for signal in watched]
         self._max_red_s = math.inf if rules.max_red_s is None else rules.max_red_s
-        self._red_lead_s = interval_s + self.clearance_s.max(axis=(1, 2))
+        self._red_lead_s = (interval_s + self.clearance_s.max(axis=(1, 2))).tolist()
         self._before = (np.arange(phases)[None, :] - 1) % self._count[:, None]
         self.reset(0.0)
 
     def reset(self, time_s: float) -> None:
         """Show the first phase of every signal from ``time_s`` on."""
         count = len(self._count)
-        self.phase: IntArray = np.zeros(count, dtype=np.int64)
         self.target: IntArray = np.zeros(count, dtype=np.int64)
-        self._moving: BoolArray = np.zeros(count, dtype=np.bool_)
-        self._is_target: BoolArray = np.zeros(self._exists.shape, dtype=np.bool_)
-        self._is_target[:, 0] = True
-        self.status: FloatArray = np.zeros((*self._exists.shape, 3), dtype=np.float32)
-        self.status[:, 0, 0] = 1.0
-        self.status[:, :, 1] = self.clearance_s[:, 0]
-        self.since_s: TimeArray = np.full((*self._exists.shape, 2), time_s)
-        self._held_until: TimeArray = np.full(count, time_s)
-        self._deadline: TimeArray = np.full(count, np.inf)
+        # The target is kept twice: as an array for the encoder, as a list to be looked at one by one.
+        self._phase, self._target = [0] * count, [0] * count
+        self.shown_until_s: TimeArray = np.full(self._exists.shape, time_s)
+        self.green_since_s: TimeArray = np.full(count, time_s)
+        self._held_until = [time_s] * count
+        self._deadline = [math.inf] * count
         self._first_deadline = math.inf
         self._left: list[tuple[Interval, ...]] = [()] * count
         self._next = [time_s] * count
         self.next_change_s = time_s
         self._mask: BoolArray = self._exists
-        self._forced: set[int] = set()
         self._mask_s: float | None = None
+        self._mask_until_s = time_s
+        self._forced: set[int] = set()
         for debts in self._debts:
             debts.reset()
         for reds in self._reds:
             reds.reset(time_s)
 
+    @property
+    def phase(self) -> IntArray:
+        """``(S,)``, the phase that is shown, or that was shown last on the way to another."""
+        return np.array(self._phase, dtype=np.int64)
+
     def requestable(self, time_s: float) -> BoolArray:
         """Return which phases may be requested now, (S, P); at least one of every signal."""
-        if self._mask_s == time_s:
-            return self._mask
-        held = time_s < self._held_until
-        mask = np.where(held[:, None], self._is_target, self._exists)
-        rules = self.rules
-        if rules.cyclic:
-            mask &= self._is_target | np.take_along_axis(self._is_target, self._before, axis=1)
-        self._forced = set()
-        if rules.max_green_s is not None:
-            over = ~held & (time_s - self.since_s[:, 0, 1] >= rules.max_green_s)
-            mask[over] &= ~self._is_target[over]
-            self._forced.update(np.flatnonzero(over).tolist())
-        if time_s >= self._first_deadline:
-            for i in np.flatnonzero((time_s >= self._deadline) & ~held).tolist():
-                self._serve_overdue(i, mask[i], time_s)
-                self._forced.add(i)
+        if self._mask_s is None or not (
+            time_s == self._mask_s or self._mask_s < time_s < self._mask_until_s
+        ):
+            self._mask, self._mask_s = self._judge(time_s), time_s
+        return self._mask
+
+    def _judge(self, time_s: float) -> BoolArray:
+        """Work out the mask, whom a limit forces, and until when both hold if nothing changes."""
+        rows, until_s = self._rows_of_free.copy(), self._first_deadline
+        for i, held_until in enumerate(self._held_until):
+            if time_s < held_until:
+                rows[i] = self._row_of_target[self._target[i]]
+                until_s = min(until_s, held_until)
+        self._mask_until_s = until_s
+        self._forced.clear()
+        # NumPy's functions are slow where they are called once in a while, between two steps of a
+        # simulation that fills the caches; joining bytes is not.
+        mask = np.frombuffer(bytearray().join(rows), np.bool_).reshape(self._exists.shape)
+        if time_s >= self._first_deadline or self._always_limited:
+            self._limit(mask, time_s)
         mask.flags.writeable = False  # it leaves with the observation, and decides what is granted
-        self._mask, self._mask_s = mask, time_s
         return mask
 
-    def request(self, phases: npt.ArrayLike, time_s: float) -> npt.NDArray[np.uint8]:
+    def _limit(self, mask: BoolArray, time_s: float) -> None:
+        """Take from a mask what the order of the program and the limits on green and red forbid."""
+        rules, is_target = self.rules, self._only[self._target]
+        self._mask_until_s = time_s
+        if rules.cyclic:
+            mask &= is_target | np.take_along_axis(is_target, self._before, axis=1)
+        for i, held_until in enumerate(self._held_until):
+            if time_s < held_until:
+                continue
+            green_s = time_s - self.green_since_s[i]
+            if rules.max_green_s is not None and green_s >= rules.max_green_s:
+                mask[i] &= ~is_target[i]
+                self._forced.add(i)
+            if time_s >= self._deadline[i]:
+                self._serve_overdue(i, mask[i], time_s)
+                self._forced.add(i)
+
+    def request(self, phases: npt.ArrayLike, time_s: float) -> list[Verdict]:
         """Ask for a phase per signal; start the transitions that may start now.
 
         A request that may not be served holds what is shown, unless a limit on green or red forces
@@ -151,7 +175,7 @@ class Interlock:
             time_s: Now.
 
         Returns:
-            ``(S,)`` of :class:`Verdict`.
+            The answer to each signal's request.
 
         Raises:
             ConfigError: The array has another shape.
@@ -163,10 +187,8 @@ class Interlock:
                 f"got an array of shape {wanted.shape}"
             )
         mask = self.requestable(time_s)
-        verdicts = np.zeros(len(wanted), dtype=np.uint8)
-        for i, (phase, target) in enumerate(
-            zip(wanted.tolist(), self.target.tolist(), strict=True)
-        ):
+        verdicts = [Verdict.ACCEPTED] * len(wanted)
+        for i, (phase, target) in enumerate(zip(wanted.tolist(), self._target, strict=True)):
             if phase == target and i not in self._forced:
                 continue
             if not (0 <= phase < self._count[i] and mask[i, phase]):
@@ -197,9 +219,9 @@ class Interlock:
         self.next_change_s = min(self._next)
         return changes
 
-    def explain(self, signal: int, verdict: int, time_s: float) -> str:
+    def explain(self, signal: int, verdict: Verdict, time_s: float) -> str:
         """Say in words why a request was held, such as ``held: minimum green, 2 s left``."""
-        match Verdict(verdict):
+        match verdict:
             case Verdict.ACCEPTED:
                 return "accepted"
             case Verdict.TRANSITION:
@@ -218,36 +240,28 @@ class Interlock:
                 return f"held: expected a phase below {self._count[signal]}"
 
     def _start(self, i: int, target: int, time_s: float) -> None:
-        before = int(self.phase[i])
+        before = self._phase[i]
         self._mask_s = None
-        self.target[i] = target
-        self._moving[i] = True
-        self._is_target[i] = False
-        self._is_target[i, target] = True
-        self.status[i, :, 0] = self._is_target[i]
-        self.status[i, :, 1] = self.clearance_s[i, target]
-        self.status[i, :, 2] = self._exists[i]
-        self.since_s[i, :, 1] = self._held_until[i] = math.inf
-        self.since_s[i, before, 0] = time_s
+        self.target[i] = self._target[i] = target
+        self.green_since_s[i] = self._held_until[i] = math.inf
+        self.shown_until_s[i, before] = time_s
         self._left[i] = self._transitions[i][before, target]
         self._next[i] = self.next_change_s = time_s
         if self._reds:
             self._reds[i].leave(before, target, time_s)
 
     def _begin(self, i: int, time_s: float) -> str:
-        before, target = int(self.phase[i]), int(self.target[i])
+        before, target = self._phase[i], self._target[i]
         self._mask_s = None
-        self.phase[i] = target
-        self._moving[i] = False
-        self.status[i, :, 2] = 0.0
-        self.since_s[i, :, 1] = time_s
-        self.since_s[i, target, 0] = math.inf
+        self._phase[i] = target
+        self.green_since_s[i] = time_s
+        self.shown_until_s[i, target] = math.inf
         green_until = time_s + self._min_green[i][target]
         self._held_until[i] = max(green_until, self._debts[i].begin(before, target, time_s))
         self._next[i] = math.inf
         if self._reds:
             self._deadline[i] = self._reds[i].begin(target) + self._max_red_s - self._red_lead_s[i]
-            self._first_deadline = self._deadline.min()
+            self._first_deadline = min(self._deadline)
         return self._states[i][target]
 
     def _serve_overdue(self, i: int, mask: BoolArray, time_s: float) -> None:
@@ -258,25 +272,25 @@ class Interlock:
                 mask &= phases
                 return
             if self.rules.cyclic:
-                mask &= ~self._is_target[i]
+                mask[self._target[i]] = False
                 return
 
     def _reason(self, i: int, wanted: int, time_s: float) -> Verdict:
         if not 0 <= wanted < self._count[i]:
             return Verdict.UNKNOWN_PHASE
-        if self._moving[i]:
+        if math.isinf(self.green_since_s[i]):
             return Verdict.TRANSITION
         if time_s < self._held_until[i]:
             return Verdict.MIN_GREEN
         if time_s >= self._deadline[i]:
             return Verdict.MAX_RED
-        return Verdict.MAX_GREEN if wanted == self.phase[i] else Verdict.ORDER
+        return Verdict.MAX_GREEN if wanted == self._phase[i] else Verdict.ORDER
 
     def _instead(self, i: int, mask: BoolArray) -> int:
-        current = int(self.target[i])
+        current = self._target[i]
         if mask[current]:
             return current
-        return int(np.argmin(np.where(mask, self.since_s[i, :, 0], np.inf)))
+        return int(np.argmin(np.where(mask, self.shown_until_s[i], np.inf)))
 
 
 class _Debts:

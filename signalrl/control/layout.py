@@ -14,7 +14,8 @@ import numpy.typing as npt
 from signalrl.network.model import Network, Signal
 
 IntArray = npt.NDArray[np.int64]
-WeightArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.int32]
+WeightArray = npt.NDArray[np.float32]
 
 
 class Weights:
@@ -24,19 +25,20 @@ class Weights:
         rows: Per approach lane, measured lanes by index with their weights.
 
     Attributes:
-        first: ``(rows,)``, where the entries of each row begin.
+        first: ``(rows + 1,)``, where the entries of each row begin, and where the last ends.
         lane: ``(entries,)``, index of a measured lane.
         share: ``(entries,)``, its weight.
     """
 
     def __init__(self, rows: Sequence[Sequence[tuple[int, float]]]) -> None:
-        self.first: IntArray = np.cumsum([0, *(len(row) for row in rows[:-1])], dtype=np.int64)
-        self.lane: IntArray = np.array([lane for row in rows for lane, _ in row], dtype=np.int64)
-        self.share: WeightArray = np.array([share for row in rows for _, share in row], np.float64)
+        self.first: IndexArray = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int32)
+        self.lane: IndexArray = np.array([lane for row in rows for lane, _ in row], dtype=np.int32)
+        self.share: WeightArray = np.array([share for row in rows for _, share in row], np.float32)
 
-    def __matmul__(self, values: npt.NDArray[np.float32]) -> WeightArray:
+    def __matmul__(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return the weighted sums of lanes: ``(lanes, columns)`` to ``(rows, columns)``."""
-        sums: WeightArray = np.add.reduceat(values[self.lane] * self.share[:, None], self.first)
+        shares = values[self.lane] * self.share[:, None].astype(np.float64)
+        sums: npt.NDArray[np.float64] = np.add.reduceat(shares, self.first[:-1])
         return sums
 
 
@@ -64,11 +66,11 @@ class Layout:
             for zone in network.zones
         }
         count, width = len(signals), max(1, *(len(s.approach_lanes) for s in signals))
-        self.phases: IntArray = np.array([len(s.phases) for s in signals], dtype=np.int64)
+        self.phases: IndexArray = np.array([len(s.phases) for s in signals], dtype=np.int32)
         self.exists = np.arange(phases)[None, :] < self.phases[:, None]
-        self.approaches: IntArray = np.array([len(s.approach_lanes) for s in signals], np.int64)
-        self.served: WeightArray = np.zeros((count, phases, width))
-        self.yielding: WeightArray = np.zeros((count, phases, width))
+        self.approaches: IndexArray = np.array([len(s.approach_lanes) for s in signals], np.int32)
+        self.served: WeightArray = np.zeros((count, phases, width), dtype=np.float32)
+        self.yielding: WeightArray = np.zeros((count, phases, width), dtype=np.float32)
         slots, heads, zones, behind = [], [], [], []
         for s, signal in enumerate(signals):
             for m, head in enumerate(signal.approach_lanes):
@@ -78,8 +80,8 @@ class Layout:
                 targets = [lane[k.to_lane] for k in signal.links if k.from_lane == head]
                 behind.append([(target, 1 / len(targets)) for target in targets])
                 self.served[s, :, m], self.yielding[s, :, m] = _shares(signal, head, phases)
-        self.slots: IntArray = np.array(slots, dtype=np.int64)
-        self.heads: IntArray = np.array(heads, dtype=np.int64)
+        self.slots: IndexArray = np.array(slots, dtype=np.int32)
+        self.heads: IndexArray = np.array(heads, dtype=np.int32)
         self.zones, self.behind = Weights(zones), Weights(behind)
 
 
@@ -89,7 +91,7 @@ def _shares(signal: Signal, lane: str, phases: int) -> tuple[WeightArray, Weight
     A link that may go at red after a stop (letter ``s``) is served as a permissive green is.
     """
     positions = [link.position for link in signal.links if link.from_lane == lane]
-    served, yielding = np.zeros((2, phases))
+    served, yielding = np.zeros((2, phases), dtype=np.float32)
     for phase in signal.phases:
         letters = [phase.state[i] for i in positions]
         yielding[phase.index] = sum(c in "gs" for c in letters) / len(letters)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-import numpy as np
 import numpy.typing as npt
 
 from signalrl.control.interlock import Change, Interlock
@@ -77,11 +76,10 @@ class ControlLoop:
         now = plant.time_s
         end = now + self.interval_s
         verdicts = interlock.request(phases, now)
-        held = tuple(
-            (i, interlock.explain(i, int(verdicts[i]), now))
-            for i in np.flatnonzero(verdicts).tolist()
-        )
-        self.vetoes += len(held)
+        held: tuple[tuple[int, str], ...] = ()
+        if any(verdicts):
+            held = tuple((i, interlock.explain(i, v, now)) for i, v in enumerate(verdicts) if v)
+            self.vetoes += len(held)
         while True:
             if interlock.next_change_s <= now:
                 self._show(interlock.advance(now))

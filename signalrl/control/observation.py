@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from signalrl.control.interlock import Interlock
-from signalrl.control.layout import IntArray, Layout, WeightArray
+from signalrl.control.layout import IntArray, Layout
 from signalrl.control.measurement import COLUMNS, Column, FloatArray, Measurement
 from signalrl.network.model import BoolArray, Network
+
+try:
+    from signalrl.control import _encode
+
+    COMPILED = True
+except ImportError:  # the installation found no compiler
+    COMPILED = False
 
 SCHEMA_VERSION = 1
 LIMIT = 5.0
@@ -129,58 +137,90 @@ class Observation:
 
     def scaled(self) -> FloatArray:
         """Return the features as networks take them: divided by their scales, at most LIMIT."""
-        scaled: FloatArray = self.features * _FACTORS
-        return np.minimum(scaled, LIMIT, out=scaled)
+        scaled: FloatArray = np.empty(self.features.shape, dtype=np.float32)
+        if COMPILED:
+            _encode.scale(self.features, _FACTORS, LIMIT, scaled)
+        else:
+            np.minimum(np.multiply(self.features, _FACTORS, out=scaled), LIMIT, out=scaled)
+        return scaled
 
 
 class Encoder:
-    """Turns a measurement and the interlock's state into an :class:`Observation`."""
+    """Turns a measurement and the interlock's state into an :class:`Observation`.
 
-    def __init__(self, network: Network) -> None:
+    Args:
+        network: The signals and lanes.
+        native: Whether the compiled encoder does the arithmetic, else NumPy; by default where it
+            was compiled at the installation.
+    """
+
+    def __init__(self, network: Network, native: bool = COMPILED) -> None:
         self._layout = layout = Layout(network)
-        signals, phases, width = layout.served.shape
-        self._row = np.arange(signals)
-        self._approach: WeightArray = np.zeros((signals * width, COLUMNS))
-        self._behind: WeightArray = np.zeros((signals * width, 2))
-        self._shape = (signals, width, -1)
-        self._fixed = np.stack(
-            (layout.exists, np.broadcast_to(layout.phases[:, None], (signals, phases))), axis=2
+        self._shape = layout.served.shape
+        signals, phases, width = self._shape
+        self._native = native
+        self._plan = (
+            *(layout.phases, layout.approaches, layout.heads),
+            *(layout.zones.first, layout.zones.lane, layout.zones.share),
+            *(layout.behind.first, layout.behind.lane, layout.behind.share),
+            *(np.ascontiguousarray(x.swapaxes(1, 2)) for x in (layout.served, layout.yielding)),
+        )
+        self._approach: npt.NDArray[np.float64] = np.zeros((signals * width, COLUMNS))
+        self._behind: npt.NDArray[np.float64] = np.zeros((signals * width, 2))
+        self._fixed: FloatArray = np.stack(
+            (layout.exists, np.broadcast_to(layout.phases[:, None], (signals, phases))),
+            axis=2,
+            dtype=np.float32,
         )
 
     def observe(self, measurement: Measurement, interlock: Interlock) -> Observation:
-        """Return the observation of all signals at the time of the measurement.
-
-        Features that come together are computed together and put side by side at the end: this
-        runs at every decision, and the number of NumPy calls is its cost.
-        """
-        time_s, values, layout = measurement.time_s, measurement.values, self._layout
-        current = interlock.target.copy()
+        """Return the observation of all signals at the time of the measurement."""
+        signals, phases, _ = self._shape
+        time_s, current = measurement.time_s, interlock.target.copy()
         requestable = interlock.requestable(time_s)
+        features: FloatArray = np.empty((signals, phases, FEATURES), dtype=np.float32)
+        delay_rate: FloatArray = np.empty(signals, dtype=np.float32)
+        seen = Observation(time_s, features, requestable, current, delay_rate)
+        if self._native:
+            _encode.encode(
+                *(time_s, *self._shape, measurement.values, *self._plan, interlock.clearance_s),
+                *(current, requestable, interlock.shown_until_s, interlock.green_since_s),
+                *(features, delay_rate),
+            )
+        else:
+            self._encode(measurement, interlock, seen)
+        return seen
+
+    def _encode(self, measurement: Measurement, interlock: Interlock, seen: Observation) -> None:
+        """Write the features, those that come together at once."""
+        layout, values = self._layout, measurement.values
+        signals, phases, width = self._shape
         self._approach[layout.slots] = layout.zones @ values
         self._behind[layout.slots] = layout.behind @ values[:, _DOWNSTREAM]
-        approach, behind = self._approach.reshape(self._shape), self._behind.reshape(self._shape)
+        approach = self._approach.reshape(signals, width, -1)
+        behind = self._behind.reshape(signals, width, -1)
 
-        served = layout.served @ approach
-        now = layout.served[self._row, current]  # what the phase that is shown serves
+        row, green_since_s = np.arange(signals), interlock.green_since_s
+        now = layout.served[row, seen.current][:, None]  # what is served as it is
         present = approach[:, :, Column.PRESENT, None]
-        here = now[:, None] @ present
-        lost = np.maximum(now[:, None] - layout.served, 0.0) @ present
-        waits = np.zeros(len(self._approach))
+        here, lost = now @ present, np.maximum(now - layout.served, 0.0) @ present
+        waits = np.zeros(signals * width)
         waits[layout.slots] = values[layout.heads, Column.WAIT]
-        longest = ((layout.served > 0) * waits.reshape(len(now), 1, -1)).max(axis=2, keepdims=True)
+        longest = ((layout.served > 0) * waits.reshape(signals, 1, width)).max(axis=2)
         total = approach.sum(axis=1, keepdims=True)
-
-        features = np.zeros((*layout.exists.shape, FEATURES), dtype=np.float32)
         blocks = (
             self._fixed[:, :, :1],
-            requestable[:, :, None],
-            interlock.status,
-            np.maximum(time_s - interlock.since_s, 0.0),
-            served[:, :, _COUNTS],
+            seen.requestable[:, :, None],
+            (np.arange(phases) == seen.current[:, None])[:, :, None],
+            interlock.clearance_s[row, seen.current][:, :, None],
+            np.isinf(green_since_s)[:, None, None],
+            np.maximum(seen.time_s - interlock.shown_until_s, 0.0)[:, :, None],
+            np.maximum(seen.time_s - green_since_s, 0.0)[:, None, None],
+            (layout.served @ approach)[:, :, _COUNTS],
             (layout.yielding @ approach)[:, :, _MOTION],
             layout.served @ behind,
             total[:, :, _MOTION],
-            longest,
+            longest[:, :, None],
             here,
             lost,
             lost / (here + _TINY),
@@ -188,8 +228,7 @@ class Encoder:
         )
         column = 0
         for block in blocks:
-            features[:, :, column : column + block.shape[2]] = block
+            seen.features[:, :, column : column + block.shape[2]] = block
             column += block.shape[2]
-        features *= self._fixed[:, :, :1]
-        delay_rate = total[:, 0, Column.DELAY].astype(np.float32)
-        return Observation(time_s, features, requestable, current, delay_rate)
+        np.multiply(seen.features, self._fixed[:, :, :1], out=seen.features)
+        seen.delay_rate[:] = total[:, 0, Column.DELAY]

@@ -75,12 +75,15 @@ class SignalEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         self, action: Any
     ) -> tuple[npt.NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Request phases and let one decision interval pass."""
-        step = self.session.step(np.atleast_1d(np.asarray(action)))
-        self._observation = step.observation
-        reward = -float(step.observation.delay_rate.sum())
-        signals = self.session.network.signals
-        info = {**self._info(), "held": {signals[i].id: why for i, why in step.held}}
-        return self._rows(step.observation), reward, False, step.ended, info
+        step = self.session.step(np.asarray(action).reshape(-1) if self.single else action)
+        observation = self._observation = step.observation
+        info = self._info()
+        info["held"] = {}
+        if step.held:
+            signals = self.session.network.signals
+            info["held"] = {signals[i].id: why for i, why in step.held}
+        reward = -sum(observation.delay_rate.tolist())
+        return self._rows(observation), reward, False, step.ended, info
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """Return which phases may be requested now: ``(phases,)``, or ``(signals, phases)``."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from signalrl.control.measurement import (
     ARRIVAL_EARLY_S,
     ARRIVAL_LATE_S,
     ARRIVAL_MID_S,
-    COLUMNS,
     HALTING_M_S,
     MIN_ARRIVAL_SPEED_M_S,
     NEAR_M,
@@ -22,28 +20,43 @@ from signalrl.control.measurement import (
     Column,
     FloatArray,
 )
-from signalrl.network.model import Lane, Network
+from signalrl.network.model import Network
+from signalrl.sumo.process import Simulation
 
-_NEAR, _OCCUPANCY, _DELAY, _WAIT = range(7, 11)
-"""Entries of a lane's tally behind the seven kinds of vehicles: queued near, middle and far;
-arriving early, mid, late and later."""
-_TALLY = 11
-_COLUMNS_OF = (
-    (Column.QUEUED, Column.QUEUE_25, Column.PRESENT),
-    (Column.QUEUED, Column.QUEUE_60, Column.PRESENT),
-    (Column.QUEUED, Column.QUEUE_FAR, Column.PRESENT),
-    (Column.APPROACHING, Column.ARRIVAL_5, Column.PRESENT),
-    (Column.APPROACHING, Column.ARRIVAL_10, Column.PRESENT),
-    (Column.APPROACHING, Column.ARRIVAL_20, Column.PRESENT),
-    (Column.APPROACHING, Column.PRESENT),
-    (Column.NEAR,),
-    (Column.OCCUPANCY,),
-    (Column.DELAY,),
-    (Column.WAIT,),
+try:
+    from signalrl.sumo import _tally
+
+    COMPILED = True
+except ImportError:  # the installation found no compiler
+    COMPILED = False
+
+_Getter = Callable[[str], Any]
+
+THRESHOLDS = (
+    *(HALTING_M_S, NEAR_M, QUEUE_NEAR_M, QUEUE_MID_M),
+    *(ARRIVAL_EARLY_S, ARRIVAL_MID_S, ARRIVAL_LATE_S, MIN_ARRIVAL_SPEED_M_S),
 )
-_TO_COLUMNS: FloatArray = np.zeros((_TALLY, COLUMNS), dtype=np.float32)
-for _entry, _columns in enumerate(_COLUMNS_OF):
-    _TO_COLUMNS[_entry, _columns] = 1.0
+logger = logging.getLogger(__name__)
+
+
+class Way(NamedTuple):
+    """How a lane is read.
+
+    Attributes:
+        row: Its index in the measurement.
+        range_m: How far before the stop line vehicles are seen; negative behind the junction.
+        far_m: Distance from the beginning of the lane to the stop line.
+        limit_m_s: Speed limit.
+        per_vehicle: Share of the lane that a vehicle takes.
+        stops: Whether it ends at a stop line.
+    """
+
+    row: int
+    range_m: float
+    far_m: float
+    limit_m_s: float
+    per_vehicle: float
+    stops: bool
 
 
 class LaneReader:
@@ -53,54 +66,79 @@ class LaneReader:
     positions; what leaves are sums per lane.
 
     Args:
-        api: libsumo or a connection of traci.
+        simulation: A started SUMO.
         network: The lanes.
         range_m: How far before the stop line vehicles are seen.
+        native: Whether to read libsumo with the compiled reader, where it was compiled at the
+            installation.
     """
 
-    def __init__(self, api: Any, network: Network, range_m: float) -> None:
-        self._api = api
-        offsets: dict[str, float] = {}
-        for zone in network.zones:
-            for part in zone.parts:
-                offsets[part.lane] = min(part.offset_m, offsets.get(part.lane, part.offset_m))
-        stop_lanes = {zone.lane for zone in network.zones}
-        edges: dict[str, list[_Lane]] = {}
-        for i, lane in enumerate(network.lanes):
-            edges.setdefault(lane.edge, []).append(
-                _Lane(i, lane, offsets.get(lane.id), range_m, lane.id in stop_lanes)
-            )
-        self._lanes = {edge: tuple(edges[edge]) for edge in sorted(edges)}
-        # An edge of several lanes is asked first whether anybody is there.
-        self._narrow = [lanes[0] for lanes in self._lanes.values() if len(lanes) == 1]
-        self._wide = [(edge, lanes) for edge, lanes in self._lanes.items() if len(lanes) > 1]
+    def __init__(
+        self, simulation: Simulation, network: Network, range_m: float, native: bool = True
+    ) -> None:
+        edges: dict[str, list[tuple[str, Way]]] = {}
+        for edge, lane_id, way in _ways(network, range_m):
+            edges.setdefault(edge, []).append((lane_id, way))
+        self._edges = {edge: tuple(edges[edge]) for edge in sorted(edges)}
         self._enters: dict[str, str] = {}
+        self._native: _tally.Reader | None = None
+        if native:
+            self._native = _prepare(simulation, tuple(self._edges.items()))
+        api = simulation.api
+        self._vehicles_on_edge: _Getter = api.edge.getLastStepVehicleNumber
+        self._vehicles: _Getter = api.lane.getLastStepVehicleIDs
+        self._halting: _Getter = api.lane.getLastStepHaltingNumber
+        self._mean_speed: _Getter = api.lane.getLastStepMeanSpeed
+        self._position: _Getter = api.vehicle.getLanePosition
+        self._speed: _Getter = api.vehicle.getSpeed
+        self._waiting: _Getter = api.vehicle.getWaitingTime
+        self._route: _Getter = api.vehicle.getRoute
+        self._pending: Callable[[], tuple[str, ...]] = api.simulation.getPendingVehicles
 
     def read(self, values: FloatArray) -> None:
         """Fill ``(lanes, columns)`` with what the detectors see now."""
-        api = self._api
-        on_lane, on_edge = api.lane.getLastStepVehicleIDs, api.edge.getLastStepVehicleNumber
-        values.fill(0.0)
-        occupied: list[int] = []
-        tallies: list[float] = []
-        for lane in self._narrow:
-            if vehicles := on_lane(lane.id):
-                occupied.append(lane.index)
-                tallies += lane.tally(vehicles, api)
-        for edge, lanes in self._wide:
-            left = on_edge(edge)
-            if left:
-                for lane in lanes:
-                    if vehicles := on_lane(lane.id):
-                        occupied.append(lane.index)
-                        tallies += lane.tally(vehicles, api)
-                        left -= len(vehicles)
-                        if left <= 0:
-                            break
-        if occupied:
-            rows = np.array(tallies, dtype=np.float32).reshape(-1, _TALLY)
-            values[occupied] = rows @ _TO_COLUMNS
-        self._add_pending(values)
+        if self._native is not None:
+            anybody_waits = _tally.read(self._native, values) > 0
+        else:
+            values.fill(0.0)
+            self._read(values)
+            anybody_waits = True
+        if anybody_waits:
+            self._add_pending(values)
+
+    def _read(self, values: FloatArray) -> None:
+        for edge, lanes in self._edges.items():
+            # An edge of several lanes is asked first whether anybody is there.
+            left = self._vehicles_on_edge(edge) if len(lanes) > 1 else 1
+            for lane_id, way in lanes:
+                if left <= 0:
+                    break
+                if vehicles := self._vehicles(lane_id):
+                    values[way.row] = self._tally(lane_id, way, vehicles)
+                    left -= len(vehicles)
+
+    def _tally(self, lane_id: str, way: Way, vehicles: tuple[str, ...]) -> list[float]:
+        """Add up a lane's vehicles, which SUMO lists from the rear to the front."""
+        count, columns = len(vehicles), [0.0] * len(Column)
+        columns[Column.OCCUPANCY] = count * way.per_vehicle
+        if way.range_m < 0:  # behind the junction: only how full it is and how many stand
+            for column in (Column.QUEUED, Column.QUEUE_25, Column.PRESENT):
+                columns[column] = self._halting(lane_id)
+            return columns
+        speeds = 0.0
+        for vehicle in reversed(vehicles):
+            distance = way.far_m - self._position(vehicle)
+            if distance > way.range_m:
+                speeds = count * self._mean_speed(lane_id)
+                break
+            speed = self._speed(vehicle)
+            speeds += speed
+            for column in _columns_of(distance, speed):
+                columns[column] += 1.0
+        columns[Column.DELAY] = max(0.0, count - speeds / way.limit_m_s)
+        if way.stops and columns[Column.QUEUED]:
+            columns[Column.WAIT] = self._waiting(vehicles[-1])
+        return columns
 
     def _add_pending(self, values: FloatArray) -> None:
         """Count the vehicles that wait for room on an edge as delayed, shared by its lanes.
@@ -108,65 +146,65 @@ class LaneReader:
         SUMO searches all of them for each edge that it is asked about, so each is asked once, when
         it is first found waiting, where it wants to enter.
         """
-        known, route = self._enters, self._api.vehicle.getRoute
+        known, route = self._enters, self._route
         self._enters = {
             vehicle: known[vehicle] if vehicle in known else route(vehicle)[0]
-            for vehicle in self._api.simulation.getPendingVehicles()
+            for vehicle in self._pending()
         }
         for edge, waiting in Counter(self._enters.values()).items():
-            for lane in (lanes := self._lanes.get(edge, ())):
-                values[lane.index, Column.DELAY] += waiting / len(lanes)
+            for _, way in (lanes := self._edges.get(edge, ())):
+                values[way.row, Column.DELAY] += waiting / len(lanes)
 
 
-class _Lane:
-    """How one lane is read."""
+def _prepare(simulation: Simulation, edges: tuple[object, ...]) -> _tally.Reader | None:
+    """Return a compiled reader of the lanes, or None where there can be none."""
+    library = simulation.inner
+    if not COMPILED or library is None:
+        return None
+    try:
+        return _tally.prepare(str(library.__file__), edges, THRESHOLDS)
+    except OSError as error:
+        logger.warning("lanes are read from Python, which is slower: %s", error)
+        return None
 
-    __slots__ = ("_far_m", "_limit", "_partly", "_per_vehicle", "_range_m", "_stops", "id", "index")
 
-    def __init__(
-        self, index: int, lane: Lane, offset_m: float | None, range_m: float, stops: bool
-    ) -> None:
-        self.index, self.id = index, lane.id
-        self._range_m = range_m if offset_m is not None else -1.0
-        self._far_m = lane.length_m + (offset_m or 0.0)
-        self._partly = offset_m is not None and self._far_m > range_m
-        self._limit = lane.speed_m_s
-        self._per_vehicle = VEHICLE_SPACE_M / max(lane.length_m, VEHICLE_SPACE_M)
-        self._stops = stops
+def _ways(network: Network, range_m: float) -> Iterator[tuple[str, str, Way]]:
+    """Yield edge, id and way of reading of each lane of a network."""
+    offsets: dict[str, float] = {}
+    for zone in network.zones:
+        for part in zone.parts:
+            offsets[part.lane] = min(part.offset_m, offsets.get(part.lane, part.offset_m))
+    stop_lanes = {zone.lane for zone in network.zones}
+    for row, lane in enumerate(network.lanes):
+        yield (
+            lane.edge,
+            lane.id,
+            Way(
+                row=row,
+                range_m=range_m if lane.id in offsets else -1.0,
+                far_m=lane.length_m + offsets.get(lane.id, 0.0),
+                limit_m_s=lane.speed_m_s,
+                per_vehicle=VEHICLE_SPACE_M / max(lane.length_m, VEHICLE_SPACE_M),
+                stops=lane.id in stop_lanes,
+            ),
+        )
 
-    def tally(self, vehicles: Sequence[str], api: Any) -> list[float]:
-        """Add up the lane's vehicles, which SUMO lists from the rear to the front."""
-        tally = [0.0] * _TALLY
-        count = len(vehicles)
-        tally[_OCCUPANCY] = count * self._per_vehicle
-        range_m, far_m = self._range_m, self._far_m
-        if range_m < 0:  # behind the junction: only how full it is and how many stand
-            tally[0] = api.lane.getLastStepHaltingNumber(self.id)
-            return tally
-        get_speed, get_position = api.vehicle.getSpeed, api.vehicle.getLanePosition
-        seen, speeds = 0, 0.0
-        for vehicle in reversed(vehicles):
-            distance = far_m - get_position(vehicle)
-            if distance > range_m:
-                break
-            seen += 1
-            speed = get_speed(vehicle)
-            speeds += speed
-            if distance < NEAR_M:
-                tally[_NEAR] += 1
-            if speed < HALTING_M_S:
-                tally[0 if distance < QUEUE_NEAR_M else 1 if distance < QUEUE_MID_M else 2] += 1
-                continue
-            if speed < MIN_ARRIVAL_SPEED_M_S:
-                speed = MIN_ARRIVAL_SPEED_M_S
-            arrival = distance / speed
-            if arrival < ARRIVAL_MID_S:
-                tally[3 if arrival < ARRIVAL_EARLY_S else 4] += 1
-            else:
-                tally[5 if arrival < ARRIVAL_LATE_S else 6] += 1
-        if seen < count and self._partly:
-            speeds = count * api.lane.getLastStepMeanSpeed(self.id)
-        tally[_DELAY] = max(0.0, count - speeds / self._limit)
-        if self._stops and (tally[0] or tally[1] or tally[2]):
-            tally[_WAIT] = api.vehicle.getWaitingTime(vehicles[-1])
-        return tally
+
+def _columns_of(distance_m: float, speed_m_s: float) -> Iterator[Column]:
+    """Yield the columns that a vehicle counts in."""
+    yield Column.PRESENT
+    if distance_m < NEAR_M:
+        yield Column.NEAR
+    if speed_m_s < HALTING_M_S:
+        yield Column.QUEUED
+        if distance_m < QUEUE_NEAR_M:
+            yield Column.QUEUE_25
+        else:
+            yield Column.QUEUE_60 if distance_m < QUEUE_MID_M else Column.QUEUE_FAR
+        return
+    yield Column.APPROACHING
+    arrival_s = distance_m / max(speed_m_s, MIN_ARRIVAL_SPEED_M_S)
+    if arrival_s < ARRIVAL_EARLY_S:
+        yield Column.ARRIVAL_5
+    elif arrival_s < ARRIVAL_LATE_S:
+        yield Column.ARRIVAL_10 if arrival_s < ARRIVAL_MID_S else Column.ARRIVAL_20

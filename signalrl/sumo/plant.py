@@ -25,6 +25,9 @@ class SumoPlant:
         network: The signals and lanes.
         end_s: The horizon.
         detection_range_m: How far before the stop line vehicles are seen.
+
+    Attributes:
+        time_s: Simulated time in s.
     """
 
     def __init__(
@@ -37,19 +40,18 @@ class SumoPlant:
         self._simulation, self.api = simulation, simulation.api
         self._signals = [signal.id for signal in network.signals]
         self._end_s = end_s
-        self._time_s = float(simulation.call(self.api.simulation.getTime))
+        self.time_s = float(self.api.simulation.getTime())
+        # Without the Python function around it, which looks for listeners that nobody adds.
+        self._step = getattr(simulation.inner, "simulation_step", self.api.simulationStep)
+        self._set_state = self.api.trafficlight.setRedYellowGreenState
+        self._state_of = self.api.trafficlight.getRedYellowGreenState
         self._values: FloatArray = np.zeros((len(network.lanes), COLUMNS), dtype=np.float32)
-        self._reader = LaneReader(self.api, network, detection_range_m)
-
-    @property
-    def time_s(self) -> float:
-        """Simulated time in s."""
-        return self._time_s
+        self._reader = LaneReader(simulation, network, detection_range_m)
 
     @property
     def ended(self) -> bool:
         """Whether the horizon is reached."""
-        return self._time_s >= self._end_s
+        return self.time_s >= self._end_s
 
     def show(self, changes: Iterable[Change]) -> None:
         """Set signal states.
@@ -57,10 +59,11 @@ class SumoPlant:
         Raises:
             SimulationError: SUMO failed.
         """
-        set_state = self.api.trafficlight.setRedYellowGreenState
-        self._simulation.call(
-            lambda: [set_state(self._signals[signal], state) for signal, state in changes]
-        )
+        try:
+            for signal, state in changes:
+                self._set_state(self._signals[signal], state)
+        except Exception as error:
+            self._simulation.fail(error)
 
     def shown(self) -> list[str]:
         """Return the state that each signal shows, whoever set it.
@@ -68,8 +71,10 @@ class SumoPlant:
         Raises:
             SimulationError: SUMO failed.
         """
-        state = self.api.trafficlight.getRedYellowGreenState
-        return self._simulation.call(lambda: [str(state(signal)) for signal in self._signals])
+        try:
+            return [str(self._state_of(signal)) for signal in self._signals]
+        except Exception as error:
+            self._simulation.fail(error)
 
     def advance(self, time_s: float) -> None:
         """Simulate until ``time_s``.
@@ -77,9 +82,12 @@ class SumoPlant:
         Raises:
             SimulationError: SUMO failed.
         """
-        if time_s > self._time_s:
-            self._simulation.call(lambda: self.api.simulationStep(time_s))
-            self._time_s = time_s
+        if time_s > self.time_s:
+            try:
+                self._step(time_s)
+            except Exception as error:
+                self._simulation.fail(error)
+            self.time_s = time_s
 
     def measure(self) -> Measurement:
         """Read every detector once. The array is overwritten by the next reading.
@@ -87,5 +95,8 @@ class SumoPlant:
         Raises:
             SimulationError: SUMO failed.
         """
-        self._simulation.call(lambda: self._reader.read(self._values))
-        return Measurement(self._time_s, self._values)
+        try:
+            self._reader.read(self._values)
+        except Exception as error:
+            self._simulation.fail(error)
+        return Measurement(self.time_s, self._values)

@@ -19,14 +19,14 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import ModuleType
+from typing import Any, Literal, NoReturn
 
 from signalrl.errors import ConfigError, SimulationError
 
 Backend = Literal["libsumo", "traci", "auto"]
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 60.0
 
@@ -106,23 +106,30 @@ class Simulation:
             if backend == "libsumo":
                 self.api: Any = importlib.import_module("libsumo")
                 _libsumo_owner = weakref.ref(self)
-                self.call(lambda: self.api.start(["sumo", *options]))
+                try:
+                    self.api.start(["sumo", *options])
+                except Exception as error:
+                    self.fail(error)
             else:
                 self.api = self._connect(options)
         except BaseException:
             self.close()
             raise
 
-    def call(self, work: Callable[[], T]) -> T:
-        """Run some calls to SUMO; turn its failures into :class:`SimulationError`."""
-        try:
-            return work()
-        except SimulationError:
-            raise
-        except Exception as error:
-            if not _from_sumo(error):
-                raise
-            raise SimulationError(self._explain(error)) from error
+    def fail(self, error: Exception) -> NoReturn:
+        """Raise what SUMO said when a call to it failed.
+
+        Raises:
+            SimulationError: SUMO failed; any other error is raised as it is.
+        """
+        if isinstance(error, SimulationError) or not _from_sumo(error):
+            raise error
+        raise SimulationError(self._explain(error)) from error
+
+    @property
+    def inner(self) -> ModuleType | None:
+        """The compiled module behind libsumo's Python functions, None for traci."""
+        return sys.modules.get("libsumo._libsumo") if self.backend == "libsumo" else None
 
     def close(self) -> None:
         """End the simulation and its process; may be called twice."""

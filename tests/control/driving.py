@@ -217,7 +217,7 @@ def _decide(trace: Trace, requests: Requests, now_s: float, rng: np.random.Gener
     mask = interlock.requestable(now_s).copy()
     wanted = requests(interlock, mask, rng)
     before = tuple(interlock.target.tolist())
-    verdicts = tuple(Verdict(verdict) for verdict in interlock.request(wanted, now_s))
+    verdicts = tuple(interlock.request(wanted, now_s))
     trace.decisions.append(
         Decision(
             now_s,

@@ -400,3 +400,43 @@ def test_every_feature_has_a_scale_above_zero() -> None:
     assert SCALES.shape == (FEATURES,)
     assert (SCALES > 0).all()
     assert sorted(Feature) == list(range(FEATURES))
+
+
+# The compiled encoder
+
+compiled = pytest.mark.skipif(not module.COMPILED, reason="it was not compiled")
+
+
+@compiled
+@given(networks(), timing_rules(), st.integers(0, 999))
+def test_c_and_numpy_encode_the_same(network: Network, rules: TimingRules, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    interlock = Interlock(network, rules)
+    encoders = [Encoder(network, native) for native in (False, True)]
+    for time_s in range(0, 60, 5):
+        interlock.advance(float(time_s))
+        traffic = random_traffic(network, rng, float(time_s))
+        ours, theirs = (encoder.observe(traffic, interlock) for encoder in encoders)
+        np.testing.assert_allclose(theirs.features, ours.features, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(theirs.delay_rate, ours.delay_rate, rtol=1e-6)
+        interlock.request(driving.at_random(interlock, ours.requestable, rng), float(time_s))
+
+
+@compiled
+def test_c_scales_as_numpy_does(monkeypatch: pytest.MonkeyPatch, seen: Observation) -> None:
+    native = seen.scaled()
+    monkeypatch.setattr(module, "COMPILED", False)
+    np.testing.assert_array_equal(native, seen.scaled())
+
+
+@compiled
+def test_c_refuses_arrays_that_do_not_fit() -> None:
+    network = town()
+    interlock, traffic = Interlock(network, RULES), measure(network, TRAFFIC)
+    interlock.target[0] = 3
+    with pytest.raises(ValueError, match="shape"):
+        Encoder(network, native=True).observe(traffic, interlock)
+    interlock.target[0] = 0
+    traffic.values = traffic.values[:, :-1].copy()
+    with pytest.raises(ValueError, match="shape"):
+        Encoder(network, native=True).observe(traffic, interlock)
