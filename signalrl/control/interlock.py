@@ -98,7 +98,7 @@ class Interlock:
         """Show the first phase of every signal from ``time_s`` on."""
         count = len(self._count)
         self.target: IntArray = np.zeros(count, dtype=np.int64)
-        # The target is kept twice: as an array for the encoder, as a list to be looked at one by one.
+        # The target is kept twice: as an array for the encoder, as a list to look at one by one.
         self._phase, self._target = [0] * count, [0] * count
         self.shown_until_s: TimeArray = np.full(self._exists.shape, time_s)
         self.green_since_s: TimeArray = np.full(count, time_s)
