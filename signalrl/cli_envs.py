@@ -33,8 +33,12 @@ def show(environments: list[dict[str, Any]]) -> None:
     if not console.is_terminal:
         console = Console(width=120)
     console.print(table)
-    for problem in dict.fromkeys(env["problem"] for env in environments if env["problem"]):
-        console.print(Text(problem, "yellow"), soft_wrap=True)
+    same: dict[str, list[str]] = {}
+    for env in environments:
+        if env["problem"] is not None:
+            same.setdefault(env["problem"].removeprefix(f"{env['name']} "), []).append(env["name"])
+    for problem, names in same.items():
+        console.print(Text(f"{', '.join(names)}: {problem}", "yellow"), soft_wrap=True)
 
 
 def _describe(name: str) -> dict[str, Any]:

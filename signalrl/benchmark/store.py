@@ -180,7 +180,7 @@ class Store:
     def add(self, row: Row) -> None:
         """Append the row of an episode whose details are written."""
         with self.csv.open("a", newline="") as file:
-            csv.writer(file).writerow(asdict(row).values())
+            csv.writer(file, lineterminator="\n").writerow(asdict(row).values())
         self._rows[row.key] = row
 
     def finish(self, order: Iterable[Key], failures: Iterable[Failure]) -> None:
@@ -193,7 +193,7 @@ class Store:
         if not failed:
             return
         with self.failures.open("w", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")
             writer.writerow([field.name for field in fields(Failure)])
             writer.writerows(asdict(failure).values() for failure in failed)
 
@@ -242,7 +242,7 @@ class Store:
     def _write_rows(self, rows: Iterable[Row]) -> None:
         draft = self.csv.with_suffix(".part")
         with draft.open("w", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             writer.writerows(asdict(row).values() for row in rows)
         draft.replace(self.csv)

@@ -220,9 +220,9 @@ class _CurveFile:
             with path.open(newline="") as file:
                 kept = list(csv.reader(file))[1 : keep + 1]
         with path.open("w", newline="") as file:
-            csv.writer(file).writerows([CURVE, *kept])
+            csv.writer(file, lineterminator="\n").writerows([CURVE, *kept])
 
     def append(self, *values: object) -> None:
         with self._path.open("a", newline="") as file:
-            csv.writer(file).writerow((self.count, *values))
+            csv.writer(file, lineterminator="\n").writerow((self.count, *values))
         self.count += 1
