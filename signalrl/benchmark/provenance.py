@@ -91,8 +91,12 @@ def _code_hash() -> str:
     files = []
     for part in _SHAPES_EPISODES:
         path = _PACKAGE / part
-        files += [path] if path.suffix else sorted(path.rglob("*.py"))
+        files += [path] if path.suffix else sorted(_sources(path))
     return _digest([_file_hash(file) for file in files])
+
+
+def _sources(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.rglob("*") if path.suffix in {".py", ".c", ".cpp"})
 
 
 def _file_hash(path: Path) -> str:
