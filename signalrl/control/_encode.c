@@ -18,7 +18,7 @@ enum {
     APPROACHING_PERMISSIVE, DOWNSTREAM_OCCUPANCY, DOWNSTREAM_QUEUE, TOTAL_QUEUED, TOTAL_APPROACHING,
     LONGEST_WAIT, CURRENT_DEMAND, LOST, LOST_SHARE, PHASES, FEATURES
 };
-enum { COUNTS = 9, MAX_PHASES = 256 };
+enum { COUNTS = 9 };
 static const double TINY = 1e-9;
 
 /* The arrays that encode() takes, in this order. */
@@ -65,7 +65,7 @@ static void serve(Sums *sums, int64_t phases, const Approach *a, const float *se
             sum->yielding[k] += yielding[p] * a->column[QUEUED + k];
             sum->behind[k] += served[p] * a->behind[k];
         }
-        if (a->wait > sum->wait)
+        if (a->wait > sum->wait || isnan(a->wait))
             sum->wait = a->wait;
     }
 }
@@ -93,8 +93,9 @@ static float since(double moment_s, double time_s)
     return moment_s < time_s ? (float)(time_s - moment_s) : 0.0f;
 }
 
+/* A reading that is no number goes on into the features, so that no policy can trust them. */
 static void encode_all(double time_s, const Py_buffer *b, int64_t signals, int64_t phases,
-                       int64_t width)
+                       int64_t width, Sums *sums)
 {
     const float *values = b[VALUES].buf, *clearance = b[CLEARANCE_TIMES].buf;
     const int32_t *count = b[COUNT].buf, *approaches = b[APPROACHES].buf, *heads = b[HEADS].buf;
@@ -106,7 +107,6 @@ static void encode_all(double time_s, const Py_buffer *b, int64_t signals, int64
     const double *shown_until = b[SHOWN_UNTIL].buf, *green_since = b[GREEN_SINCE].buf;
     const unsigned char *mask = b[MASK].buf;
     float *features = b[FEATURES_OUT].buf, *delay = b[DELAY_OUT].buf;
-    Sums sums[MAX_PHASES];
 
     memset(features, 0, b[FEATURES_OUT].len);
     for (int64_t s = 0, row = 0; s < signals; s++) {
@@ -121,10 +121,10 @@ static void encode_all(double time_s, const Py_buffer *b, int64_t signals, int64
             add_up(a.behind, 2, values, behind_lane + behind, behind_share + behind,
                    behind_first[row + 1] - behind);
             a.wait = values[(int64_t)heads[row] * COLUMNS + WAIT];
-            int busy = a.behind[0] > 0.0 || a.behind[1] > 0.0 || a.wait > 0.0;
+            int busy = a.behind[0] != 0.0 || a.behind[1] != 0.0 || a.wait != 0.0;
             for (int k = 0; k < COLUMNS; k++) {
                 total[k] += a.column[k];
-                busy |= a.column[k] > 0.0;
+                busy |= a.column[k] != 0.0;
             }
             if (busy)
                 serve(sums, count[s], &a, served + at, yielding + at, served[at + target[s]]);
@@ -144,17 +144,18 @@ static void encode_all(double time_s, const Py_buffer *b, int64_t signals, int64
     }
 }
 
-/* Make sure that nothing is read or written beyond an array; the layout vouches for its indices. */
-static int fits(const Py_buffer *b, int64_t signals, int64_t phases, int64_t width)
+/* Make sure that nothing is read or written beyond an array; the layout vouches that its indices of
+ * lanes are below their number. */
+static int fits(const Py_buffer *b, int64_t lanes, int64_t signals, int64_t phases, int64_t width)
 {
     const int64_t cells = signals * phases, *target = b[TARGET].buf;
     const int32_t *count = b[COUNT].buf, *approaches = b[APPROACHES].buf;
     int64_t rows = 0;
-    if (phases > MAX_PHASES || b[COUNT].len != signals * 4 || b[APPROACHES].len != signals * 4
+    if (b[COUNT].len != signals * 4 || b[APPROACHES].len != signals * 4
         || b[TARGET].len != signals * 8 || b[MASK].len != cells || b[SHOWN_UNTIL].len != cells * 8
         || b[GREEN_SINCE].len != signals * 8 || b[CLEARANCE_TIMES].len != cells * phases * 4
         || b[SERVED_SHARE].len != cells * width * 4
-        || b[YIELDING_SHARE].len != cells * width * 4 || b[VALUES].len % (COLUMNS * 4)
+        || b[YIELDING_SHARE].len != cells * width * 4 || b[VALUES].len != lanes * COLUMNS * 4
         || b[FEATURES_OUT].len != cells * FEATURES * 4 || b[DELAY_OUT].len != signals * 4)
         return 0;
     for (int64_t s = 0; s < signals; rows += approaches[s++])
@@ -164,30 +165,36 @@ static int fits(const Py_buffer *b, int64_t signals, int64_t phases, int64_t wid
            && b[BEHIND_FIRST].len == (rows + 1) * 4;
 }
 
-/* encode(time_s, signals, phases, width, *arrays) */
+/* encode(time_s, lanes, signals, phases, width, *arrays) */
 static PyObject *encode(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
+    enum { NUMBERS = 5 };
     Py_buffer b[ARRAYS];
     int taken = 0;
-    if (nargs != 4 + ARRAYS)
-        return PyErr_Format(PyExc_TypeError, "expected %d arguments, got %zd", 4 + ARRAYS, nargs);
+    if (nargs != NUMBERS + ARRAYS)
+        return PyErr_Format(PyExc_TypeError, "expected %d arguments, got %zd", NUMBERS + ARRAYS,
+                            nargs);
     const double time_s = PyFloat_AsDouble(args[0]);
-    const int64_t signals = PyLong_AsLongLong(args[1]), phases = PyLong_AsLongLong(args[2]);
-    const int64_t width = PyLong_AsLongLong(args[3]);
+    const int64_t lanes = PyLong_AsLongLong(args[1]), signals = PyLong_AsLongLong(args[2]);
+    const int64_t phases = PyLong_AsLongLong(args[3]), width = PyLong_AsLongLong(args[4]);
     if (PyErr_Occurred())
         return NULL;
+    Sums *sums = PyMem_Calloc(phases > 0 ? phases : 1, sizeof(Sums));
+    if (sums == NULL)
+        return PyErr_NoMemory();
     for (; taken < ARRAYS; taken++)
-        if (PyObject_GetBuffer(args[4 + taken], b + taken,
+        if (PyObject_GetBuffer(args[NUMBERS + taken], b + taken,
                                taken < FEATURES_OUT ? PyBUF_SIMPLE : PyBUF_WRITABLE))
             break;
     if (taken == ARRAYS) {
-        if (fits(b, signals, phases, width))
-            encode_all(time_s, b, signals, phases, width);
+        if (fits(b, lanes, signals, phases, width))
+            encode_all(time_s, b, signals, phases, width, sums);
         else
             PyErr_SetString(PyExc_ValueError, "expected arrays of the layout's shape, got others");
     }
     while (taken > 0)
         PyBuffer_Release(b + --taken);
+    PyMem_Free(sums);
     if (PyErr_Occurred())
         return NULL;
     Py_RETURN_NONE;
@@ -208,7 +215,7 @@ static PyObject *scale(PyObject *module, PyObject *args)
         for (Py_ssize_t row = 0; row < features.len / factors.len; row++)
             for (int k = 0; k < FEATURES; k++, from++, to++) {
                 const float value = *from * factor[k];
-                *to = value < limit ? value : limit;
+                *to = value > limit ? limit : value; /* what is no number stays so */
             }
     } else {
         PyErr_SetString(PyExc_ValueError, "expected an array of features and one like it, got others");

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from signalrl.control.interlock import Interlock
 from signalrl.control.layout import IntArray, Layout
 from signalrl.control.measurement import COLUMNS, Column, FloatArray, Measurement
+from signalrl.errors import ConfigError
 from signalrl.network.model import BoolArray, Network
 
 try:
@@ -156,6 +157,7 @@ class Encoder:
 
     def __init__(self, network: Network, native: bool = COMPILED) -> None:
         self._layout = layout = Layout(network)
+        self._measured = (len(network.lanes), COLUMNS)
         self._shape = layout.served.shape
         signals, phases, width = self._shape
         self._native = native
@@ -174,7 +176,24 @@ class Encoder:
         )
 
     def observe(self, measurement: Measurement, interlock: Interlock) -> Observation:
-        """Return the observation of all signals at the time of the measurement."""
+        """Return the observation of all signals at the time of the measurement.
+
+        A reading that is no number makes features that are none, of the phases that serve it.
+
+        Raises:
+            ConfigError: The measurement is not one of this network's lanes, in float32.
+        """
+        values = measurement.values
+        if not (
+            values.shape == self._measured
+            and values.dtype == np.float32
+            and values.flags.c_contiguous
+        ):
+            raise ConfigError(
+                f"expected a measurement of {self._measured[0]} lanes and {COLUMNS} columns in "
+                f"contiguous float32, got {values.shape} in {values.dtype}; make it with "
+                "Measurement.empty"
+            )
         signals, phases, _ = self._shape
         time_s, current = measurement.time_s, interlock.target.copy()
         requestable = interlock.requestable(time_s)
@@ -183,9 +202,9 @@ class Encoder:
         seen = Observation(time_s, features, requestable, current, delay_rate)
         if self._native:
             _encode.encode(
-                *(time_s, *self._shape, measurement.values, *self._plan, interlock.clearance_s),
-                *(current, requestable, interlock.shown_until_s, interlock.green_since_s),
-                *(features, delay_rate),
+                *(time_s, self._measured[0], *self._shape, values, *self._plan),
+                *(interlock.clearance_s, current, requestable, interlock.shown_until_s),
+                *(interlock.green_since_s, features, delay_rate),
             )
         else:
             self._encode(measurement, interlock, seen)

@@ -15,6 +15,10 @@
 #include <string>
 #include <vector>
 
+#if !defined(_GLIBCXX_USE_CXX11_ABI) || !_GLIBCXX_USE_CXX11_ABI
+#error "expected the strings that libsumo is built with (libstdc++, the ABI of C++11)"
+#endif
+
 namespace {
 
 /* Columns of a measurement (signalrl.control.measurement.Column). */
@@ -234,6 +238,8 @@ PyObject *read(PyObject *, PyObject *args)
             pending = reader->sumo.pending().size();
         } catch (const std::exception &error) {
             PyErr_SetString(PyExc_RuntimeError, error.what());
+        } catch (...) {
+            PyErr_SetString(PyExc_RuntimeError, "libsumo failed without a reason");
         }
     }
     PyBuffer_Release(&values);

@@ -36,6 +36,8 @@ THRESHOLDS = (
     *(HALTING_M_S, NEAR_M, QUEUE_NEAR_M, QUEUE_MID_M),
     *(ARRIVAL_EARLY_S, ARRIVAL_MID_S, ARRIVAL_LATE_S, MIN_ARRIVAL_SPEED_M_S),
 )
+MIN_LIMIT_M_S = 0.1
+"""A closed lane may have a limit of 0; what stands there is delayed all the same."""
 logger = logging.getLogger(__name__)
 
 
@@ -183,7 +185,7 @@ def _ways(network: Network, range_m: float) -> Iterator[tuple[str, str, Way]]:
                 row=row,
                 range_m=range_m if lane.id in offsets else -1.0,
                 far_m=lane.length_m + offsets.get(lane.id, 0.0),
-                limit_m_s=lane.speed_m_s,
+                limit_m_s=max(lane.speed_m_s, MIN_LIMIT_M_S),
                 per_vehicle=VEHICLE_SPACE_M / max(lane.length_m, VEHICLE_SPACE_M),
                 stops=lane.id in stop_lanes,
             ),

@@ -26,6 +26,7 @@ from signalrl.control.observation import (
     schema_hash,
 )
 from signalrl.control.scripted import ScriptedPlant
+from signalrl.errors import ConfigError
 from signalrl.network.model import Network, Phase, Signal
 from signalrl.network.timing import TimingRules
 from tests.control import driving
@@ -436,7 +437,28 @@ def test_c_refuses_arrays_that_do_not_fit() -> None:
     interlock.target[0] = 3
     with pytest.raises(ValueError, match="shape"):
         Encoder(network, native=True).observe(traffic, interlock)
-    interlock.target[0] = 0
-    traffic.values = traffic.values[:, :-1].copy()
-    with pytest.raises(ValueError, match="shape"):
-        Encoder(network, native=True).observe(traffic, interlock)
+
+
+BOTH = [False, True] if module.COMPILED else [False]
+
+
+@pytest.mark.parametrize("native", BOTH)
+def test_a_measurement_of_other_lanes_or_numbers_is_refused(native: bool) -> None:
+    network = town()
+    values = measure(network, TRAFFIC).values
+    for wrong in (values[:-1], values[:, :-1], values.astype(np.float64), values[:, ::-1]):
+        with pytest.raises(ConfigError, match=r"expected a measurement of 7 lanes"):
+            Encoder(network, native).observe(Measurement(0.0, wrong), Interlock(network, RULES))
+
+
+@pytest.mark.parametrize("column", [Column.QUEUED, Column.APPROACHING, Column.PRESENT, Column.WAIT])
+@pytest.mark.parametrize("native", BOTH)
+def test_a_reading_that_is_no_number_makes_features_that_are_none(
+    native: bool, column: Column
+) -> None:
+    network = town()
+    traffic = measure(network, {"w": {column: np.nan}})
+    seen = Encoder(network, native).observe(traffic, Interlock(network, RULES))
+    assert np.isnan(seen.features[0, 1]).any()  # the phase that serves w
+    assert np.isnan(seen.scaled()[0, 1]).any()
+    assert not np.isnan(seen.features[1]).any()  # the other signal sees nothing of it
