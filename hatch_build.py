@@ -26,20 +26,20 @@ class NativeBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and make the wheel one for this machine where that works."""
         wish = os.environ.get("SIGNALRL_NATIVE", "auto")
+        if wish not in ("auto", "require", "skip"):
+            raise ValueError(f"SIGNALRL_NATIVE: expected auto, require or skip, got {wish!r}")
         sources = sorted(p for p in Path(self.root).glob("signalrl/*/_*") if p.suffix in KINDS)
-        for source in sources:  # what an older source became would go on running
-            module(source).unlink(missing_ok=True)
-        if wish == "skip":
-            return
         try:
-            modules = [compiled(source) for source in sources]
-        except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", "") or str(error)
+            modules = [] if wish == "skip" else [compiled(source) for source in sources]
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
             if wish == "require":
                 raise
-            self.app.display_warning(
-                f"signalrl runs without its native modules, and slower: {said}"
-            )
+            said = getattr(error, "stderr", "") or str(error)
+            self.app.display_warning(f"signalrl will run slower, without native modules: {said}")
+            modules = []
+        if not modules:
+            for source in sources:  # what an older source became would go on running
+                module(source).unlink(missing_ok=True)
             return
         build_data["artifacts"] += [f"/{path.relative_to(self.root)}" for path in modules]
         build_data["pure_python"] = False
@@ -55,7 +55,13 @@ def compiled(source: Path) -> Path:
     """Compile a module with the compiler that the environment names, or Python was built with."""
     name, default = KINDS[source.suffix]
     compiler = os.environ.get(name) or sysconfig.get_config_var(name) or default
+    target = module(source)
+    draft = target.with_suffix(".part")  # a process that runs finds the old module or the new one
     command = [*shlex.split(compiler), "-O2", "-shared", "-fPIC"]
-    command += [f"-I{sysconfig.get_path('include')}", str(source), "-o", str(module(source))]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    return module(source)
+    command += [f"-I{sysconfig.get_path('include')}", str(source), "-o", str(draft)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
