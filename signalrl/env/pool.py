@@ -26,6 +26,8 @@ from signalrl.sumo.process import Backend
 
 logger = logging.getLogger(__name__)
 MAX_FAILURES = 5
+PATIENCE_S = 5.0
+"""How long a worker may take to leave before it is killed."""
 FIRST_TRAINING_SEED = 1_000_000
 """Seeds below are for evaluation; training never draws one of them."""
 
@@ -59,6 +61,7 @@ class WorkerPool:
     """Runs one scenario in several processes at once and restarts those that die.
 
     Rows are sorted by worker, then signal. An episode that ends is followed by the next at once.
+    Linux ends the workers with the thread that made them: make and use a pool in the same thread.
 
     Args:
         scenario: What to run.
@@ -87,7 +90,8 @@ class WorkerPool:
 
     def reset(self) -> npt.NDArray[np.float32]:
         """Begin a new episode in every worker; return ``(rows, phases, features)``."""
-        for i in range(len(self._members)):
+        for i, member in enumerate(self._members):
+            member.forget()
             self._begin(i)
         for i in range(len(self._members)):
             self._await_begin(i)
@@ -135,6 +139,8 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers; may be called twice."""
+        for member in self._members:
+            member.leave()  # all at once, then wait for each
         for member in self._members:
             member.close()
 
@@ -198,12 +204,18 @@ class _Member:
             )
 
     def restart(self) -> None:
-        self._kill()
+        self._end()
         self._start()
 
     def send(self, command: bytes) -> None:
         with contextlib.suppress(OSError):
             self._connection.send_bytes(command)
+
+    def forget(self) -> None:
+        """Drop what the worker said of an episode that nobody waits for."""
+        with contextlib.suppress(EOFError, OSError):
+            while self._connection.poll():
+                self._connection.recv_bytes()
 
     def receive(self) -> bytes:
         try:
@@ -212,11 +224,18 @@ class _Member:
             self.ended = True
             return worker.FAILED
 
+    def leave(self) -> None:
+        """Let the worker see that nobody is there any more, so that it removes its files."""
+        self._connection.close()
+
     def close(self) -> None:
-        self._kill()
+        self._end()
         self._file.close()
 
-    def _kill(self) -> None:
-        self._connection.close()
-        self._process.kill()
-        self._process.wait()
+    def _end(self) -> None:
+        self.leave()
+        try:
+            self._process.wait(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

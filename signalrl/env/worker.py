@@ -150,8 +150,9 @@ def _episode(connection: Connection, job: Job, network: Network, rows: SharedRow
                 connection.send_bytes(READY)
             session.stop()
             rows.metrics[:] = read_metrics(outputs).mean_delay_s, session.loop.vetoes
-            connection.send_bytes(ENDED)
-            return 0
+    # Last of all: what fails after it would be taken for an answer of the next episode.
+    connection.send_bytes(ENDED)
+    return 0
 
 
 if __name__ == "__main__":

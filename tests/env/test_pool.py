@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -91,6 +92,30 @@ def test_a_killed_process_costs_its_episode_and_nothing_else(pool, victim):
     assert pool.dropped == 1
 
 
+def test_a_reset_forgets_what_a_dead_simulator_said(pool):
+    pool.reset()
+    workers = [p for p in children(os.getpid()) if b"signalrl.env.worker" in cmdline(p)]
+    simulator = next(p for p in workers if parent(p) in workers)
+    os.kill(simulator, signal.SIGKILL)
+    wait_for_the_end_of([simulator])
+    pool.reset()
+    assert pool.episodes == [2, 2]
+    for i in range(1, 25):
+        _, _, ends = step(pool)
+        assert [end.worker for end in ends] == ([0, 1] if i == 24 else [])
+
+
+def test_a_closed_pool_leaves_no_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    pool = WorkerPool(short("resco-cologne1", 2), workers=2)
+    pool.reset()
+    step(pool)
+    assert list(tmp_path.iterdir())
+    pool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def cmdline(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -107,7 +132,7 @@ def test_a_worker_that_keeps_dying_ends_the_run_with_its_reason():
     pool = WorkerPool(scenario, workers=1)
     broken = scenario.sumo.model_copy(update={"options": ("--no-such-option", "1")})
     pool.close()
-    with pytest.raises(WorkerError, match=r"failed 6 times in a row.*commandline"):
+    with pytest.raises(WorkerError, match=r"failed 6 times in a row.*No option with the name"):
         WorkerPool(scenario.model_copy(update={"sumo": broken}), workers=1).reset()
 
 
