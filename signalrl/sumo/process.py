@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NoReturn
@@ -68,6 +68,8 @@ def preload(backend: Backend) -> None:
 class Simulation:
     """A running SUMO.
 
+    Linux ends the process of ``"traci"`` with the thread that started it.
+
     Args:
         options: Command line options, without the program's name.
         backend: ``"libsumo"`` (fast, one simulation per process), ``"traci"`` (its own process), or
@@ -107,7 +109,8 @@ class Simulation:
                 self.api: Any = importlib.import_module("libsumo")
                 _libsumo_owner = weakref.ref(self)
                 try:
-                    self.api.start(["sumo", *options])
+                    with _standard_error_in(self._said):
+                        self.api.start(["sumo", *options])
                 except Exception as error:
                     self.fail(error)
             else:
@@ -163,12 +166,15 @@ class Simulation:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
+                env={"SUMO_HOME": str(sumo_binary().parents[1]), **os.environ},
                 preexec_fn=die_with_parent,
             )
         deadline = time.monotonic() + CONNECT_TIMEOUT_S
         while True:
             try:
-                return traci.connect(port, numRetries=0, proc=self._process)
+                connection = traci.connect(port, numRetries=0, proc=self._process)
+                connection.simulation.getTime()  # SUMO connects first and reads its files then
+                return connection
             except Exception as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise SimulationError(self._explain(error)) from error
@@ -177,9 +183,29 @@ class Simulation:
     def _explain(self, error: Exception) -> str:
         for path in (self._errors, self._said):
             with contextlib.suppress(OSError):
-                if said := " ".join(path.read_text(errors="replace").split()):
+                lines = path.read_text(errors="replace").splitlines()
+                errors = [line for line in lines if not line.startswith("Warning:")]
+                if said := " ".join(" ".join(errors).split()):
                     return f"SUMO failed: {said}"
         return f"SUMO failed: {str(error) or type(error).__name__}"
+
+
+@contextlib.contextmanager
+def _standard_error_in(path: Path) -> Iterator[None]:
+    """Write what this process says to the standard error into a file, then repeat it there.
+
+    libsumo names the reason of some failures nowhere else.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    os.write(2, path.read_bytes())
 
 
 def _from_sumo(error: Exception) -> bool:
