@@ -76,6 +76,11 @@ class ScenarioFile(Strict):
             raise ValueError(
                 f"end_s: expected a time after begin_s ({self.begin_s:g}), got {self.end_s:g}"
             )
+        if abs(1.0 / self.sumo.step_length_s - round(1.0 / self.sumo.step_length_s)) > 1e-9:
+            raise ValueError(
+                "sumo.step_length_s: expected a whole number of steps in a second, since signals "
+                f"change on whole seconds, got steps of {self.sumo.step_length_s:g} s"
+            )
         steps = self.decision_interval_s / self.sumo.step_length_s
         if abs(steps - round(steps)) > 1e-9 or round(steps) < 1:
             raise ValueError(

@@ -80,6 +80,7 @@ def test_wrong_value_names_the_key_what_was_expected_and_what_came(
     ("text", "told"),
     [
         (GOOD + "begin_s: 3600", "end_s: expected a time after begin_s (3600), got 3600"),
+        (GOOD + "sumo: {step_length_s: 0.4}", "steps in a second, since signals change on whole"),
         (GOOD + "decision_interval_s: 2.5", "multiple of sumo.step_length_s (1), got 2.5"),
         ("network: a.net.xml", "routes: expected at least one file, or the key demand"),
         (DEMAND.format("") + "scale_range: [1, 2]", "write demand.scale_range"),
