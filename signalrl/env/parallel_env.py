@@ -12,6 +12,7 @@ from pettingzoo import ParallelEnv
 
 from signalrl.control.observation import FEATURES, LIMIT, Observation
 from signalrl.env.session import Session
+from signalrl.errors import ConfigError
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import Outputs
@@ -23,7 +24,8 @@ class SignalParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo is unt
 
     Agents are the ids of the signals. An observation is ``(phases, features)``, padded to the most
     phases of any signal, so that one policy serves all; an action is a phase of the signal. The
-    reward is minus the delay rate of the signal's own approaches. See
+    reward is minus the delay rate of the signal's own approaches. ``infos[agent]["action_mask"]``
+    says which of its phases may be requested next, ``["held"]`` why a request was not granted. See
     :class:`signalrl.env.SignalEnv` for the arguments.
     """
 
@@ -68,7 +70,10 @@ class SignalParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo is unt
         episode = seed if seed is not None else int(self._random.integers(2**31 - 1))
         self.agents = list(self.possible_agents)
         observation = self.session.reset(episode)
-        return self._split(observation), self._infos(observation)
+        infos = self._infos(observation)
+        for info in infos.values():
+            info["episode_seed"] = episode
+        return self._split(observation), infos
 
     def step(
         self, actions: dict[str, int]
@@ -81,9 +86,17 @@ class SignalParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo is unt
     ]:
         """Request a phase per signal and let one decision interval pass."""
         agents = self.possible_agents
+        if missing := [agent for agent in agents if agent not in actions]:
+            raise ConfigError(
+                f"expected a phase for each of {len(agents)} signals, got none for {missing[0]!r}; "
+                "give one to every agent"
+            )
         step = self.session.step([actions[agent] for agent in agents])
         observation = step.observation
         rewards = {a: -float(r) for a, r in zip(agents, observation.delay_rate, strict=True)}
+        infos = self._infos(observation)
+        for i, why in step.held:
+            infos[agents[i]]["held"] = why
         if step.ended:
             self.agents = []
         return (
@@ -91,7 +104,7 @@ class SignalParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo is unt
             rewards,
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, step.ended),
-            self._infos(observation),
+            infos,
         )
 
     def close(self) -> None:
@@ -102,5 +115,8 @@ class SignalParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo is unt
         return dict(zip(self.possible_agents, observation.scaled(), strict=True))
 
     def _infos(self, observation: Observation) -> dict[str, dict[str, Any]]:
-        masks = zip(self.possible_agents, observation.requestable, strict=True)
-        return {agent: {"action_mask": mask} for agent, mask in masks}
+        infos: dict[str, dict[str, Any]] = {}
+        for agent, mask in zip(self.possible_agents, observation.requestable, strict=True):
+            own = mask[: self.action_spaces[agent].n].copy()
+            infos[agent] = {"time_s": observation.time_s, "action_mask": own, "held": None}
+        return infos

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from signalrl.env import worker
 from signalrl.env.worker import Job, SharedRows
 from signalrl.errors import WorkerError
 from signalrl.network.model import Network
+from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.process import Backend
@@ -64,7 +66,7 @@ class WorkerPool:
     Linux ends the workers with the thread that made them: make and use a pool in the same thread.
 
     Args:
-        scenario: What to run.
+        scenario: What to run: a loaded one, or its name or folder.
         workers: How many processes.
         seed: From which every episode's seed is drawn.
         backend: libsumo or traci.
@@ -79,8 +81,14 @@ class WorkerPool:
     """
 
     def __init__(
-        self, scenario: Scenario, workers: int, seed: int = 0, backend: Backend = "libsumo"
+        self,
+        scenario: Scenario | Path | str,
+        workers: int,
+        seed: int = 0,
+        backend: Backend = "libsumo",
     ) -> None:
+        if not isinstance(scenario, Scenario):
+            scenario = load_scenario(scenario)
         self.network: Network = scenario_network(scenario)
         self.seed, self.dropped = seed, 0
         self.episodes = [0] * workers
@@ -122,7 +130,6 @@ class WorkerPool:
         for i, member in enumerate(self._members):
             answer = member.receive()
             if answer == worker.READY:
-                member.failures = 0
                 delay_rates[i] = member.rows.delay_rate
                 continue
             final, (delay, vetoes) = member.rows.observation.copy(), member.rows.metrics
@@ -130,6 +137,7 @@ class WorkerPool:
             if dropped:
                 self._failed(i, answer)
             else:
+                member.failures = 0
                 delay_rates[i] = member.rows.delay_rate
             ends.append(EpisodeEnd(i, final, dropped, float(delay), int(vetoes)))
             self._begin(i)

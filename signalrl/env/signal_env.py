@@ -99,4 +99,4 @@ class SignalEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         return rows[0] if self.single else rows
 
     def _info(self) -> dict[str, Any]:
-        return {"time_s": self._observation.time_s, "action_mask": self.action_masks()}
+        return {"time_s": self._observation.time_s, "action_mask": self.action_masks().copy()}

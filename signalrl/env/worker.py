@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -78,6 +79,7 @@ class SharedRows:
 
 def main() -> None:
     """Serve episodes until the trainer leaves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the trainer decides
     die_with_parent()
     connection = Connection(int(sys.argv[1]))
     job: Job = connection.recv()

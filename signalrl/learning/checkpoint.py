@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pickle
 import random
 import shutil
+import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -76,6 +80,34 @@ def latest_checkpoint(run: Path) -> Path:
             "train first: signalrl train CONFIG --out RUN"
         )
     return found[-1]
+
+
+@contextlib.contextmanager
+def sound(checkpoint: Path) -> Iterator[None]:
+    """Say which checkpoint it is that can't be read.
+
+    Raises:
+        TrainingError: What is done inside failed.
+    """
+    try:
+        yield
+    except (
+        ArithmeticError,
+        LookupError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ImportError,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+    ) as error:
+        raise TrainingError(
+            f"expected a whole checkpoint in {checkpoint}, got {type(error).__name__}: {error}; "
+            "remove that folder to go on from the one before"
+        ) from error
 
 
 def read_progress(checkpoint: Path) -> Progress:

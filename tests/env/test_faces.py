@@ -107,6 +107,22 @@ def test_agents_of_the_parallel_environment_see_what_the_joint_one_sees():
     parallel.close()
 
 
+def test_agents_get_masks_of_their_own_phases_and_the_reason_why_they_are_held():
+    env = SignalParallelEnv(short("corridor", 2))
+    _, infos = env.reset(seed=4)
+    assert {info["episode_seed"] for info in infos.values()} == {4}
+    held = []
+    for step in range(12):
+        for agent, info in infos.items():
+            assert env.action_space(agent).sample(mask=info["action_mask"].view("int8")) >= 0
+        _, _, _, _, infos = env.step(dict.fromkeys(env.agents, step % 3))
+        held += [info["held"] for info in infos.values() if info["held"] is not None]
+    assert any("minimum green" in why or "clearance" in why for why in held)
+    with pytest.raises(ConfigError, match="got none for"):
+        env.step({})
+    env.close()
+
+
 def test_a_second_simulation_in_one_process_uses_traci_and_libsumo_says_why():
     first = SignalEnv(short("resco-cologne1", 1), backend="libsumo")
     first.reset(seed=1)
