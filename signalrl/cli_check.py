@@ -14,7 +14,7 @@ from signalrl.errors import ConfigError
 from signalrl.network.preflight import PhaseReport, Report, SignalReport
 from signalrl.network.program_checks import Finding, Level
 from signalrl.scenario.catalog import FILE, gym_id, load_scenario, scenario_names
-from signalrl.sumo.preflight import check_network
+from signalrl.sumo.preflight import check_network, check_scenario
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 _LEVELS: tuple[Level, ...] = ("error", "warning", "info")
@@ -57,13 +57,7 @@ def preflight(target: str) -> Report:
         if Path(target).exists() or target in scenario_names():
             raise
         raise ConfigError(f"{error}; or give a network file, .net.xml or .net.xml.gz") from error
-    return check_network(
-        scenario.network_file,
-        scenario.timing,
-        None if scenario.signals == "all" else scenario.signals,
-        scenario.additional_files,
-        source=scenario.name,
-    )
+    return check_scenario(scenario)
 
 
 def show(report: Report, console: Console) -> None:

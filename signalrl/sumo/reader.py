@@ -114,8 +114,8 @@ def load_net(path: Path | str) -> Any:
     if not path.is_file():
         what = "a folder" if path.is_dir() else "something else" if path.exists() else "no file"
         raise NetworkError(
-            f"expected a SUMO network (.net.xml or .net.xml.gz), got {what} at {path}; "
-            "give the path of the file",
+            f"expected a SUMO network (.net.xml or .net.xml.gz) or a folder with a scenario.yaml, "
+            f"got {what} at {path}; give the path of the file",
             code="unreadable",
         )
     try:

@@ -7,7 +7,8 @@ import pytest
 from signalrl.errors import NetworkError
 from signalrl.network.preflight import Report
 from signalrl.network.timing import TimingRules
-from signalrl.sumo.preflight import check_network
+from signalrl.scenario.catalog import load_scenario
+from signalrl.sumo.preflight import check_network, check_scenario
 from signalrl.sumo.reader import read_network
 
 
@@ -101,3 +102,28 @@ def test_of_a_selection_leaves_the_rest_alone() -> None:
     assert report.network_hash == read_network(path, signals=ids[:1]).hash
     with pytest.raises(NetworkError, match="got 'nobody'"):
         check_network(path, signals=["nobody"])
+
+
+@pytest.mark.parametrize(
+    ("part", "code", "told"),
+    [
+        ("flows: [{from: n_inn, to: s_out, veh_h: 9}]", "unknown-edge", "did you mean 'n_in'?"),
+        ("flows: [{from: s_out, to: n_in, veh_h: 9}]", "no-way", "from 's_out' to 'n_in'"),
+        (
+            "surges: [{from: n_in, to: {s_out: 1, wout: 2}, vehicles: [1, 2], start_s: [0, 9]}]",
+            "unknown-edge",
+            "demand.surges.0: expected edges of the network, got 'wout'",
+        ),
+    ],
+)
+def test_demand_that_has_no_way_is_found(tmp_path: Path, part: str, code: str, told: str) -> None:
+    network = load_scenario("single").network_file
+    (tmp_path / "scenario.yaml").write_text(f"network: {network}\ndemand: {{{part}}}\n")
+    (finding,) = check_scenario(load_scenario(tmp_path)).findings
+    assert (finding.level, finding.code) == ("error", code)
+    assert told in finding.message
+
+
+@pytest.mark.parametrize("name", ["single", "corridor", "rilsa"])
+def test_the_demand_of_our_own_environments_has_a_way(name: str) -> None:
+    assert check_scenario(load_scenario(name)).findings == ()
