@@ -10,7 +10,9 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +22,8 @@ import typer
 from signalrl import __version__
 from signalrl.errors import ConfigError, SignalRLError
 
+MAX_SEED = 2**31 - 1
+"""The largest seed that SUMO takes."""
 STOPPED = 130
 """Exit status after Ctrl-C, by the custom of shells."""
 
@@ -116,14 +120,17 @@ def train(
         int | None, typer.Option(min=1, help="Decisions of a signal to learn from.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Simulations side by side.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all that is random.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=MAX_SEED, help="Seed of all that is random.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a policy with PPO."""
     from signalrl.cli_train import find_config
     from signalrl.learning.config import load_config
 
-    with _needs("train"), _stoppable("the same command with --resume goes on from there"):
+    resumes = (out / "config.yaml", "the same command with --resume goes on from there")
+    with _needs("train"), _stoppable(*resumes):
         settings = load_config(
             find_config(config), scenario=env, timesteps=timesteps, workers=workers, seed=seed
         )
@@ -156,13 +163,16 @@ def benchmark(
     with _needs("train,deploy,bench"), _stoppable():
         from signalrl.benchmark.runner import parse_seeds, run_benchmark
 
+        console = Console(stderr=as_json)
+        if not console.is_terminal:
+            console = Console(stderr=as_json, width=120)  # a log has room for the tables
         summary = run_benchmark(
             env,
             controller,
             parse_seeds(seeds),
             out,
             jobs=jobs or len(os.sched_getaffinity(0)),
-            console=Console(stderr=as_json),
+            console=console,
         )
     if as_json:
         _print_json(summary.to_dict())
@@ -175,7 +185,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="The bundle, such as x.bundle.")],
 ) -> None:
     """Make a bundle of the last checkpoint of a run."""
-    with _needs("train,deploy"), _stoppable("nothing was written"):
+    with _needs("train,deploy"), _stoppable(run, "nothing was written"):
         from signalrl.cli_export import export_run
 
         path = export_run(run, out)
@@ -190,7 +200,9 @@ def run(
     env: Annotated[
         str | None, typer.Option(help="Environment to drive; that of the training by default.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides traffic and driving.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Decides traffic and driving.")
+    ] = 1,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse an environment other than the training's.")
     ] = False,
@@ -226,17 +238,26 @@ def _needs(extras: str) -> Iterator[None]:
         if package in {"", "signalrl"}:
             raise
         raise ConfigError(
-            f'this needs the package {package}, found none; pip install "signalrl[{extras}]"'
+            f"this needs the package {package}, found none; install signalrl with it: "
+            f"pip install -c constraints.txt -e '.[{extras}]'"
         ) from error
 
 
 @contextlib.contextmanager
-def _stoppable(hint: str = "") -> Iterator[None]:
-    """End with status 130 on Ctrl-C, and say how to go on."""
+def _stoppable(needed: Path | None = None, hint: str = "") -> Iterator[None]:
+    """End with status 130 on Ctrl-C or a request to end, and say how to go on where it can.
+
+    Args:
+        needed: What has to be there for the hint to be true.
+        hint: How to go on.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt as error:
-        _say(f"stopped; {hint}" if hint else "stopped", to_stderr=True)
+        true = hint and needed is not None and needed.exists()
+        _say(f"stopped; {hint}" if true else "stopped", to_stderr=True)
         raise typer.Exit(STOPPED) from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from signalrl import __version__
+from signalrl.deploy.archive import MAGIC
 from signalrl.deploy.bundle import write_bundle
 from signalrl.deploy.golden import Golden
 from signalrl.deploy.manifest import TrainingInfo
@@ -36,6 +37,8 @@ def export_run(run: Path, out: Path) -> Path:
     """
     if out.is_dir():
         raise ConfigError(f"expected a file to write to, got the folder {out}; give x.bundle in it")
+    if out.is_file() and not out.read_bytes().startswith(MAGIC):
+        raise ConfigError(f"expected a bundle to replace, or no file, got {out}; give another one")
     console, doing = Console(stderr=True), "recording an episode and exporting the network"
     if not console.is_terminal:
         console.print(doing)

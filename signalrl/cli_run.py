@@ -18,6 +18,7 @@ from signalrl.control.loop import Step
 from signalrl.deploy.bundle import Bundle, load_bundle
 from signalrl.deploy.runtime import RunSummary, run
 from signalrl.env.session import Session
+from signalrl.errors import ConfigError
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import Outputs
@@ -42,7 +43,7 @@ def run_bundle(path: Path, env: str | None, seed: int, strict: bool = False) -> 
     """
     began_s = time.perf_counter()
     bundle = load_bundle(path)
-    scenario = load_scenario(bundle.manifest.training.scenario if env is None else env)
+    scenario = _scenario_of(bundle) if env is None else load_scenario(env)
     with tempfile.TemporaryDirectory(prefix="signalrl-run-") as folder:
         outputs = Outputs(Path(folder))
         summary = _drive(bundle, scenario, seed, strict, outputs)
@@ -68,6 +69,17 @@ def show(result: dict[str, Any]) -> None:
     console = Console()
     console.print(Text(title), soft_wrap=True)
     console.print(table)
+
+
+def _scenario_of(bundle: Bundle) -> Scenario:
+    name = bundle.manifest.training.scenario
+    try:
+        return load_scenario(name)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the policy was trained on {name!r}, which can't be loaded from here ({error}); "
+            "give its folder with --env"
+        ) from error
 
 
 def _drive(

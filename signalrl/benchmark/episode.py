@@ -211,7 +211,7 @@ def main() -> int:
     try:
         result = run_episode(spec)
     except SignalRLError as error:
-        print(error, file=sys.stderr)  # noqa: T201  (the parent reads it)
+        print(" ".join(str(error).split()), file=sys.stderr)  # noqa: T201  (the parent reads it)
         return 1
     target = Path(spec.result)
     draft = target.with_suffix(".part")

@@ -146,7 +146,7 @@ def _plan(
         raise ConfigError(f"expected at least one job, got {jobs}")
     if importlib.util.find_spec("matplotlib") is None:
         raise ConfigError(
-            'the report needs the package matplotlib, found none; pip install "signalrl[bench]"'
+            "the report needs the package matplotlib, found none; pip install matplotlib"
         )
     loaded = tuple(load_scenario(scenario) for scenario in scenarios)
     names = [scenario.name for scenario in loaded]

@@ -30,7 +30,7 @@ class OnnxScorer:
             import onnxruntime
         except ImportError as error:
             raise ConfigError(
-                'a policy needs the package onnxruntime, found none; pip install "signalrl[deploy]"'
+                "a policy needs the package onnxruntime, found none; pip install onnxruntime"
             ) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

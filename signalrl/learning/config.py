@@ -55,7 +55,9 @@ class TrainConfig(Strict):
     scenario: str = Field(description="Name or folder of the scenario.")
     timesteps: int = Field(ge=1, description="Rows to learn from.")
     workers: int = Field(4, ge=1, description="Simulations side by side.")
-    seed: int = Field(1, ge=0, description="Of episodes, initial weights and sampling.")
+    seed: int = Field(
+        1, ge=0, le=2**31 - 1, description="Of episodes, initial weights and sampling."
+    )
     reward_scale: float = Field(
         0.1, gt=0, description="The reward is minus the delay rate times this."
     )

@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-import yaml
 from stable_baselines3 import PPO
 
 from signalrl.control.observation import FEATURES
 from signalrl.env.session import Session
-from signalrl.errors import TrainingError
-from signalrl.learning.checkpoint import latest_checkpoint, read_progress
-from signalrl.learning.config import TrainConfig
+from signalrl.errors import ConfigError, TrainingError
+from signalrl.learning.checkpoint import latest_checkpoint, read_progress, sound
+from signalrl.learning.config import TrainConfig, load_config
 from signalrl.learning.network import PhaseScorer
 from signalrl.learning.policy import PhaseScoringPolicy
 from signalrl.scenario.catalog import load_scenario
@@ -52,7 +51,8 @@ def export_policy(run: Path) -> ExportedPolicy:
     """Export the last checkpoint of a run, with observations recorded while the policy drives.
 
     Raises:
-        TrainingError: The folder is no run, or holds no checkpoint.
+        ConfigError: The folder is no run.
+        TrainingError: It holds no checkpoint, or a damaged one.
     """
     config, checkpoint, scorer = _load(run)
     observations = _record(config, scorer)
@@ -74,7 +74,8 @@ def checkpoint_to_onnx(run: Path, out: Path) -> Path:
     """Write the last checkpoint of a run as an ONNX file.
 
     Raises:
-        TrainingError: The folder is no run, or holds no checkpoint.
+        ConfigError: The folder is no run.
+        TrainingError: It holds no checkpoint, or a damaged one.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(_to_onnx(_load(run)[2]))
@@ -84,10 +85,10 @@ def checkpoint_to_onnx(run: Path, out: Path) -> Path:
 def _load(run: Path) -> tuple[TrainConfig, Path, PhaseScorer]:
     stored = run / "config.yaml"
     if not stored.is_file():
-        raise TrainingError(f"expected a run folder of signalrl train, got no config.yaml in {run}")
-    config = TrainConfig.model_validate(yaml.safe_load(stored.read_text()))
-    checkpoint = latest_checkpoint(run)
-    policy = PPO.load(checkpoint / "model.zip", device="cpu").policy
+        raise ConfigError(f"expected a run folder of signalrl train, got no config.yaml in {run}")
+    config, checkpoint = load_config(stored), latest_checkpoint(run)
+    with sound(checkpoint):
+        policy = PPO.load(checkpoint / "model.zip", device="cpu").policy
     assert isinstance(policy, PhaseScoringPolicy)
     return config, checkpoint, policy.scorer.eval()
 

@@ -19,7 +19,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 
 from signalrl.env.pool import EpisodeEnd, WorkerPool
-from signalrl.errors import ConfigError, TrainingError
+from signalrl.errors import ConfigError
 from signalrl.learning.checkpoint import (
     Progress,
     checkpoints,
@@ -27,12 +27,13 @@ from signalrl.learning.checkpoint import (
     read_progress,
     restore_random_state,
     save_checkpoint,
+    sound,
 )
-from signalrl.learning.config import TrainConfig
+from signalrl.learning.config import TrainConfig, load_config
 from signalrl.learning.policy import PhaseScoringPolicy
 from signalrl.learning.progress import TrainingProgress
 from signalrl.learning.vec_env import SignalVecEnv
-from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.catalog import load_scenario, scenario_names
 from signalrl.scenario.schema import Scenario
 
 CURVE = ("episode", "worker", "timesteps", "wall_s", "mean_delay_s", "vetoes", "dropped")
@@ -61,6 +62,8 @@ def train(
         TrainingError: There is nothing to resume.
     """
     scenario = load_scenario(config.scenario)
+    if scenario.name not in scenario_names():  # found again from another folder
+        config = config.model_copy(update={"scenario": str(scenario.folder)})
     started = _open_run(config, out, resume)
     torch.set_num_threads(1)
     pool = WorkerPool(scenario, config.workers, config.seed)
@@ -71,10 +74,11 @@ def train(
         if started is None:
             model = _new_model(config, env, steps)
         else:
-            progress = read_progress(started)
-            model = PPO.load(started / "model.zip", env=env, device="cpu")
+            with sound(started):
+                progress = read_progress(started)
+                model = PPO.load(started / "model.zip", env=env, device="cpu")
+                restore_random_state(started)
             pool.episodes, pool.dropped = list(progress.episodes), progress.dropped
-            restore_random_state(started)
         model.set_logger(configure(str(out / "tensorboard"), ["tensorboard"]))
         left = config.timesteps - progress.timesteps
         if left > 0:
@@ -92,12 +96,18 @@ def _open_run(config: TrainConfig, out: Path, resume: bool) -> Path | None:
     stored = out / "config.yaml"
     if resume:
         if not stored.is_file():
-            raise TrainingError(f"expected a run to resume in {out}, got no config.yaml there")
-        before = TrainConfig.model_validate(yaml.safe_load(stored.read_text()))
-        if before.model_copy(update={"timesteps": config.timesteps}) != config:
+            raise ConfigError(f"expected a run to resume in {out}, got no config.yaml there")
+        before = load_config(stored)
+        wanted = config.model_dump()
+        if changed := [
+            f"{key} ({value!r}, now {wanted[key]!r})"
+            for key, value in before.model_dump().items()
+            if key != "timesteps" and value != wanted[key]
+        ]:
             raise ConfigError(
                 f"{out}: expected the configuration that the run began with (config.yaml there), "
-                "got another; only timesteps may change; train to a new folder instead"
+                f"got another {', '.join(changed)}; only timesteps may change; train to a new "
+                "folder instead"
             )
         return latest_checkpoint(out) if checkpoints(out / "checkpoints") else None
     if stored.exists():

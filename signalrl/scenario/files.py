@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 PACKAGE = "package:"
 """Prefix of a path inside an installed Python package: ``package:sumo_rl/nets/...``."""
 
-INSTALL = {"sumo_rl": 'sumo-rl: pip install "signalrl[bench]"'}
+INSTALL = {"sumo_rl": "sumo-rl: pip install sumo-rl==1.4.5"}
 """What to install for a Python package whose name on the index is another one."""
 
 
@@ -47,6 +48,11 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(  # YAML 1.1 takes 5e-05 for a text, and 5.0e-05 for a number
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def read_model(model: type[ModelT], path: Path) -> ModelT:

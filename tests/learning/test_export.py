@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from signalrl.control.observation import FEATURES
-from signalrl.errors import TrainingError
+from signalrl.errors import ConfigError
 from signalrl.learning.config import TrainConfig
 from signalrl.learning.export import checkpoint_to_onnx, export_policy
 from signalrl.learning.network import MASKED
@@ -50,5 +50,5 @@ def test_onnx_takes_any_number_of_signals_and_phases(run, tmp_path, shape):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(TrainingError, match=r"no config\.yaml"):
+    with pytest.raises(ConfigError, match=r"no config\.yaml"):
         export_policy(tmp_path)

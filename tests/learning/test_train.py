@@ -16,7 +16,7 @@ import torch
 import yaml
 from stable_baselines3 import PPO
 
-from signalrl.errors import ConfigError, TrainingError
+from signalrl.errors import ConfigError, TrainingError, WorkerError
 from signalrl.learning.checkpoint import checkpoints, latest_checkpoint, read_progress
 from signalrl.learning.config import TrainConfig, load_config
 from signalrl.learning.train import train
@@ -94,10 +94,28 @@ def test_a_run_is_never_overwritten_nor_resumed_with_another_configuration(confi
     run = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "run")
     with pytest.raises(ConfigError, match="--resume"):
         train(config, run)
-    with pytest.raises(ConfigError, match="only timesteps may change"):
+    with pytest.raises(ConfigError, match=r"seed \(1, now 9\); only timesteps may change"):
         train(config.model_copy(update={"seed": 9}), run, resume=True)
-    with pytest.raises(TrainingError, match="to resume"):
+    with pytest.raises(ConfigError, match="to resume"):
         train(config, tmp_path / "nowhere", resume=True)
+
+
+@pytest.mark.parametrize("name", ["model.zip", "random.pt", "progress.json"])
+def test_a_damaged_checkpoint_is_named(config, tmp_path, name):
+    run = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "run")
+    (latest_checkpoint(run) / name).write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"whole checkpoint in .*remove that folder"):
+        train(config, run, resume=True)
+
+
+def test_a_training_whose_every_episode_fails_ends_with_the_reason(tmp_path):
+    folder = short_folder(tmp_path / "short")
+    text = (folder / "scenario.yaml").read_text()
+    demand = "demand: {flows: [{from: nowhere, to: '28198821#1', veh_h: 100}]}\n"
+    (folder / "scenario.yaml").write_text(text + demand)
+    config = TrainConfig(scenario=str(folder), timesteps=100 * ROWS, workers=2)
+    with pytest.raises(WorkerError, match=r"failed 6 times in a row.*nowhere"):
+        train(config, tmp_path / "run")
 
 
 def test_a_broken_checkpoint_of_a_killed_save_is_passed_over(config, tmp_path):
@@ -122,6 +140,12 @@ def test_a_wrong_configuration_is_named(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_config(path)
+
+
+def test_numbers_may_be_written_as_the_documentation_prints_them(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("scenario: single\ntimesteps: 5\nppo: {final_learning_rate: 5e-05}\n")
+    assert load_config(path).ppo.final_learning_rate == 5e-05
 
 
 def test_overrides_replace_what_is_given_and_keep_the_rest(tmp_path):

@@ -151,7 +151,7 @@ def test_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ConfigError) as info:
         load_scenario("resco-cologne8")
     assert str(info.value) == (
-        'resco-cologne8 needs the maps of the package sumo-rl: pip install "signalrl[bench]"'
+        "resco-cologne8 needs the maps of the package sumo-rl: pip install sumo-rl==1.4.5"
     )
     listed = load_scenario("resco-cologne8", check_files=False)
     assert listed.title == "Cologne, eight signals"
