@@ -151,7 +151,8 @@ static int fits(const Py_buffer *b, int64_t lanes, int64_t signals, int64_t phas
     const int64_t cells = signals * phases, *target = b[TARGET].buf;
     const int32_t *count = b[COUNT].buf, *approaches = b[APPROACHES].buf;
     int64_t rows = 0;
-    if (b[COUNT].len != signals * 4 || b[APPROACHES].len != signals * 4
+    if (b[VALUES].format == NULL || strcmp(b[VALUES].format, "f") || b[VALUES].ndim != 2
+        || b[VALUES].shape[1] != COLUMNS || b[COUNT].len != signals * 4 || b[APPROACHES].len != signals * 4
         || b[TARGET].len != signals * 8 || b[MASK].len != cells || b[SHOWN_UNTIL].len != cells * 8
         || b[GREEN_SINCE].len != signals * 8 || b[CLEARANCE_TIMES].len != cells * phases * 4
         || b[SERVED_SHARE].len != cells * width * 4
@@ -184,7 +185,9 @@ static PyObject *encode(PyObject *module, PyObject *const *args, Py_ssize_t narg
         return PyErr_NoMemory();
     for (; taken < ARRAYS; taken++)
         if (PyObject_GetBuffer(args[NUMBERS + taken], b + taken,
-                               taken < FEATURES_OUT ? PyBUF_SIMPLE : PyBUF_WRITABLE))
+                               taken == VALUES        ? PyBUF_C_CONTIGUOUS | PyBUF_FORMAT
+                               : taken < FEATURES_OUT ? PyBUF_SIMPLE
+                                                      : PyBUF_WRITABLE))
             break;
     if (taken == ARRAYS) {
         if (fits(b, lanes, signals, phases, width))

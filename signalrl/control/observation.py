@@ -183,6 +183,28 @@ class Encoder:
         Raises:
             ConfigError: The measurement is not one of this network's lanes, in float32.
         """
+        signals, phases, _ = self._shape
+        time_s, current = measurement.time_s, interlock.target.copy()
+        requestable = interlock.requestable(time_s)
+        features: FloatArray = np.empty((signals, phases, FEATURES), dtype=np.float32)
+        delay_rate: FloatArray = np.empty(signals, dtype=np.float32)
+        seen = Observation(time_s, features, requestable, current, delay_rate)
+        if not self._native:
+            self._check(measurement)
+            self._encode(measurement, interlock, seen)
+            return seen
+        try:
+            _encode.encode(
+                *(time_s, self._measured[0], *self._shape, measurement.values, *self._plan),
+                *(interlock.clearance_s, current, requestable, interlock.shown_until_s),
+                *(interlock.green_since_s, features, delay_rate),
+            )
+        except ValueError:
+            self._check(measurement)  # says more, where that was the reason
+            raise
+        return seen
+
+    def _check(self, measurement: Measurement) -> None:
         values = measurement.values
         if not (
             values.shape == self._measured
@@ -194,21 +216,6 @@ class Encoder:
                 f"contiguous float32, got {values.shape} in {values.dtype}; make it with "
                 "Measurement.empty"
             )
-        signals, phases, _ = self._shape
-        time_s, current = measurement.time_s, interlock.target.copy()
-        requestable = interlock.requestable(time_s)
-        features: FloatArray = np.empty((signals, phases, FEATURES), dtype=np.float32)
-        delay_rate: FloatArray = np.empty(signals, dtype=np.float32)
-        seen = Observation(time_s, features, requestable, current, delay_rate)
-        if self._native:
-            _encode.encode(
-                *(time_s, self._measured[0], *self._shape, values, *self._plan),
-                *(interlock.clearance_s, current, requestable, interlock.shown_until_s),
-                *(interlock.green_since_s, features, delay_rate),
-            )
-        else:
-            self._encode(measurement, interlock, seen)
-        return seen
 
     def _encode(self, measurement: Measurement, interlock: Interlock, seen: Observation) -> None:
         """Write the features, those that come together at once."""

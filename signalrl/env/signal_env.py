@@ -87,8 +87,8 @@ class SignalEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """Return which phases may be requested now: ``(phases,)``, or ``(signals, phases)``."""
-        mask = self._observation.requestable
-        return mask[0] if self.single else mask
+        mask = self._observation.requestable  # as it is kept; each caller gets an array of its own
+        return mask[0] if self.single else mask.view()
 
     def close(self) -> None:
         """End SUMO."""
@@ -99,4 +99,4 @@ class SignalEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         return rows[0] if self.single else rows
 
     def _info(self) -> dict[str, Any]:
-        return {"time_s": self._observation.time_s, "action_mask": self.action_masks().copy()}
+        return {"time_s": self._observation.time_s, "action_mask": self.action_masks()}

@@ -41,9 +41,14 @@ class SumoPlant:
         self._signals = [signal.id for signal in network.signals]
         self._end_s = end_s
         self.time_s = float(self.api.simulation.getTime())
-        # Without the Python function around it, which looks for listeners that nobody adds.
-        self._step = getattr(simulation.inner, "simulation_step", self.api.simulationStep)
-        self._set_state = self.api.trafficlight.setRedYellowGreenState
+        # Without the Python functions around them: the first looks for listeners that nobody adds.
+        inner, api = simulation.inner, self.api
+        self._step = getattr(inner, "simulation_step", api.simulationStep)
+        self._set_state = getattr(
+            inner,
+            "trafficlight_setRedYellowGreenState",
+            api.trafficlight.setRedYellowGreenState,
+        )
         self._state_of = self.api.trafficlight.getRedYellowGreenState
         self._values: FloatArray = np.zeros((len(network.lanes), COLUMNS), dtype=np.float32)
         self._reader = LaneReader(simulation, network, detection_range_m)
