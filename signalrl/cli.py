@@ -251,7 +251,9 @@ def _stoppable(needed: Path | None = None, hint: str = "") -> Iterator[None]:
         needed: What has to be there for the hint to be true.
         hint: How to go on.
     """
-    if threading.current_thread() is threading.main_thread():
+    main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM)
+    if main_thread:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -259,6 +261,9 @@ def _stoppable(needed: Path | None = None, hint: str = "") -> Iterator[None]:
         true = hint and needed is not None and needed.exists()
         _say(f"stopped; {hint}" if true else "stopped", to_stderr=True)
         raise typer.Exit(STOPPED) from error
+    finally:
+        if main_thread:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _fail(error: object, status: int) -> int:

@@ -73,6 +73,9 @@ class LaneReader:
         range_m: How far before the stop line vehicles are seen.
         native: Whether to read libsumo with the compiled reader, where it was compiled at the
             installation.
+
+    Attributes:
+        native: Whether it does.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class LaneReader:
         self._native: _tally.Reader | None = None
         if native:
             self._native = _prepare(simulation, tuple(self._edges.items()))
+        self.native = self._native is not None
         api = simulation.api
         self._vehicles_on_edge: _Getter = api.edge.getLastStepVehicleNumber
         self._vehicles: _Getter = api.lane.getLastStepVehicleIDs

@@ -58,6 +58,7 @@ def empty(network: Network) -> FloatArray:
 def test_c_and_python_read_the_same(drive: Drive, name: str) -> None:
     network, simulation, decisions = drive(name)
     readers = [LaneReader(simulation, network, DETECTION_RANGE_M, native) for native in BOTH]
+    assert [reader.native for reader in readers] == BOTH
     values, seen = [empty(network), empty(network)], np.zeros(COLUMNS, dtype=np.int64)
     for _ in decisions:
         for reader, into in zip(readers, values, strict=True):
@@ -71,6 +72,7 @@ def test_c_and_python_read_the_same(drive: Drive, name: str) -> None:
 def test_a_reading_adds_up_to_what_sumo_says_of_whole_lanes(drive: Drive, native: bool) -> None:
     network, simulation, decisions = drive("resco-ingolstadt1")
     reader, values, waits = LaneReader(simulation, network, 1e9, native), empty(network), 0
+    assert reader.native == native
     zones = {part.lane for zone in network.zones for part in zone.parts}
     lane_api, vehicle_api = simulation.api.lane, simulation.api.vehicle
     for _ in decisions:
