@@ -128,6 +128,8 @@ class Observation:
         current: ``(S,)``, the phase that is shown or on its way.
         delay_rate: ``(S,)``, vehicle-seconds lost per second on the signal's approaches,
             insertion backlog included.
+        lanes: ``(lanes, columns)``, the reading behind it; overwritten by the next one.
+        layout: Which of the lanes lead to which signal, and which of them each phase serves.
     """
 
     time_s: float
@@ -135,6 +137,15 @@ class Observation:
     requestable: BoolArray
     current: IntArray
     delay_rate: FloatArray
+    lanes: FloatArray
+    layout: Layout
+
+    def approaches(self) -> FloatArray:
+        """Return the reading of each approach lane, ``(S, M, columns)``; zero where padded."""
+        signals, _, width = self.layout.served.shape
+        rows: FloatArray = np.zeros((signals * width, COLUMNS), dtype=np.float32)
+        rows[self.layout.slots] = self.layout.zones @ self.lanes
+        return rows.reshape(signals, width, COLUMNS)
 
     def scaled(self) -> FloatArray:
         """Return the features as networks take them: divided by their scales, at most LIMIT."""
@@ -188,7 +199,10 @@ class Encoder:
         requestable = interlock.requestable(time_s)
         features: FloatArray = np.empty((signals, phases, FEATURES), dtype=np.float32)
         delay_rate: FloatArray = np.empty(signals, dtype=np.float32)
-        seen = Observation(time_s, features, requestable, current, delay_rate)
+        seen = Observation(
+            *(time_s, features, requestable, current, delay_rate),
+            *(measurement.values, self._layout),
+        )
         if not self._native:
             self._check(measurement)
             self._encode(measurement, interlock, seen)

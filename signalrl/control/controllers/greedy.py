@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from signalrl.control.controllers.base import best
 from signalrl.control.layout import IntArray
 from signalrl.control.observation import Feature, Observation
+
+SHORT_QUEUE, LONG_QUEUE = 6.0, 20.0
+"""Queued vehicles at a signal between which the cost of switching grows."""
 
 
 class Greedy:
@@ -13,19 +18,24 @@ class Greedy:
     Known as max-wave in RESCO (Ault and Sharon, *Reinforcement Learning Benchmarks for Traffic
     Signal Control*, NeurIPS 2021). With a cost, what the current phase would still serve and the
     other cuts off counts against the change: a vehicle that drives towards a green is worth more
-    than one that stands.
+    than one that stands. Where queues are long every change loses capacity that is needed, so the
+    cost may grow with the queue before the signal.
 
     Args:
         switching_cost: Weight of the vehicles cut off; 0 is plain greedy.
+        growth: How much the weight grows from a short queue (6 vehicles) to a long one (20): by
+            this many times itself.
     """
 
-    def __init__(self, switching_cost: float = 0.0) -> None:
-        self._switching_cost = switching_cost
+    def __init__(self, *, switching_cost: float = 0.0, growth: float = 0.0) -> None:
+        self._switching_cost, self._growth = switching_cost, growth
 
     def decide(self, observation: Observation) -> IntArray:
         """Return the phase to request per signal, ``(S,)``."""
         f = observation.features
         scores = f[:, :, Feature.QUEUED] + f[:, :, Feature.APPROACHING]
         if self._switching_cost:
-            scores = scores - self._switching_cost * f[:, :, Feature.LOST]
+            excess = f[:, :, Feature.TOTAL_QUEUED] - SHORT_QUEUE
+            grown = self._growth * np.clip(excess / (LONG_QUEUE - SHORT_QUEUE), 0.0, 1.0)
+            scores = scores - self._switching_cost * (1.0 + grown) * f[:, :, Feature.LOST]
         return best(scores, observation)
