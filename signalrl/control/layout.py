@@ -84,6 +84,13 @@ class Layout:
         self.heads: IndexArray = np.array(heads, dtype=np.int32)
         self.zones, self.behind = Weights(zones), Weights(behind)
 
+    def spread(self, rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Return a value per approach lane, ``(R, ...)``, on the padded axes ``(S, M, ...)``."""
+        signals, _, width = self.served.shape
+        values = np.zeros((signals * width, *rows.shape[1:]), dtype=np.float32)
+        values[self.slots] = rows
+        return values.reshape(signals, width, *rows.shape[1:])
+
 
 def _shares(signal: Signal, lane: str, phases: int) -> tuple[WeightArray, WeightArray]:
     """Return per phase the share of a lane's links that may go, and that have to yield.

@@ -142,10 +142,7 @@ class Observation:
 
     def approaches(self) -> FloatArray:
         """Return the reading of each approach lane, ``(S, M, columns)``; zero where padded."""
-        signals, _, width = self.layout.served.shape
-        rows: FloatArray = np.zeros((signals * width, COLUMNS), dtype=np.float32)
-        rows[self.layout.slots] = self.layout.zones @ self.lanes
-        return rows.reshape(signals, width, COLUMNS)
+        return self.layout.spread(self.layout.zones @ self.lanes)
 
     def scaled(self) -> FloatArray:
         """Return the features as networks take them: divided by their scales, at most LIMIT."""

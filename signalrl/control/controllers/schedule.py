@@ -14,9 +14,16 @@ from signalrl.control.observation import Feature, Observation
 STEP_S = 2.0
 LATE_S = 30.0
 """When the last vehicles of the detection zone arrive."""
-_BINS_S = (0.0, 5.0, 10.0, 20.0, LATE_S)
-_CLEARED = 0.5
+BLOCKED_S = 3.0
+"""Who stands longer than this at the head of a green lane can't go: its own movement is red, or
+the junction is blocked."""
+FULL = 0.7
+"""A lane takes nobody on while the lanes behind the junction are fuller than this."""
+CLEARED = 0.5
 """A queue below this many vehicles is served."""
+MOST = 100
+"""Schedules of a signal that are compared; with many phases they get shorter."""
+_BINS_S = (0.0, 5.0, 10.0, 20.0, LATE_S)
 
 
 class ScheduleDriven:
@@ -30,7 +37,7 @@ class ScheduleDriven:
     may be served by several phases, and schedules of a few phases are simulated side by side.
 
     Args:
-        depth: Phases in a schedule.
+        depth: Phases in a schedule; fewer where a signal has more than five.
         horizon_s: How far the schedules are simulated.
         headway_s: Time between two vehicles that leave a lane's queue.
         lost_s: Time lost at the start of a green, beside the clearance.
@@ -56,68 +63,98 @@ class ScheduleDriven:
     def decide(self, observation: Observation) -> IntArray:
         """Return the phase to request per signal, ``(S,)``."""
         costs: FloatArray = np.full(observation.requestable.shape, np.inf, dtype=np.float32)
-        phases = observation.layout.phases
-        lanes = observation.approaches()
-        for count in np.unique(phases):
+        lanes, phases = _Lanes.seen(observation), observation.layout.phases
+        for count in np.unique(phases).tolist():
             group = np.flatnonzero(phases == count)
-            costs[group, :count] = self._costs(observation, lanes, group, int(count))
+            schedules = self._of(count)
+            delay = self._simulate(observation, lanes, group, schedules)
+            for first in range(count):
+                costs[group, first] = delay[:, schedules[:, 0] == first].min(axis=1)
         return best(-costs, observation)
 
-    def _costs(
-        self, seen: Observation, lanes: FloatArray, group: IntArray, phases: int
-    ) -> FloatArray:
-        """Return the delay of the best schedule that starts with each phase, ``(group, P)``."""
-        schedules = self._of(phases)
-        delay = self._simulate(seen, lanes[group], group, schedules)
-        return np.stack(
-            [delay[:, schedules[:, 0] == first].min(axis=1) for first in range(phases)], axis=1
-        )
-
     def _of(self, phases: int) -> IntArray:
-        """Return all schedules without a phase that follows itself, ``(schedules, depth)``."""
+        """Return the schedules in which no phase follows itself, ``(schedules, depth)``."""
         if phases not in self._schedules:
-            every = product(range(phases), repeat=self._depth)
+            depth = self._depth
+            while depth > 1 and phases * (phases - 1) ** (depth - 1) > MOST:
+                depth -= 1
+            every = product(range(phases), repeat=depth)
             kept = [s for s in every if all(a != b for a, b in pairwise(s))]
             # A signal of one phase has nothing to schedule.
-            self._schedules[phases] = np.array(kept or [(0,) * self._depth], dtype=np.int64)
+            self._schedules[phases] = np.array(kept or [(0,) * depth], dtype=np.int64)
         return self._schedules[phases]
 
     def _simulate(
-        self, seen: Observation, lanes: FloatArray, group: IntArray, schedules: IntArray
+        self, seen: Observation, lanes: _Lanes, group: IntArray, schedules: IntArray
     ) -> FloatArray:
-        """Return the delay of each schedule in vehicle-seconds, ``(group, schedules)``."""
-        served = seen.layout.served[group] - (1 - self._permissive) * seen.layout.yielding[group]
+        """Return the delay of each schedule in vehicle-seconds, ``(group, schedules)``.
+
+        Inner arrays are ``(group, schedules, M)``. Of a lane of which a phase lets only some
+        movements go, so many vehicles leave as that share; the next one stops the lane.
+        """
         f, current = seen.features[group], seen.current[group]
-        shape = (len(group), len(schedules))
-        row, column = np.arange(shape[0])[:, None], np.arange(shape[1])[None, :]
-        queue = np.repeat(lanes[:, None, :, Column.QUEUED], shape[1], axis=1)
-        arrivals = _arrivals(lanes, self._steps)
-        change_s = f[:, :, Feature.CLEARANCE] + np.float32(self._lost_s)
-        later_s = change_s.max(axis=1)[:, None]
-        first = np.broadcast_to(schedules[None, :, 0], shape)
+        row, column = np.arange(len(group))[:, None], np.arange(len(schedules))[None, :]
+        first = np.broadcast_to(schedules[None, :, 0], (len(group), len(schedules)))
         stays = first == current[:, None]
-        blocked_s = np.where(stays, 0.0, change_s[row, first])
-        green_s = np.where(stays, f[:, :1, Feature.GREEN], 0.0)
-        place, delay = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.float32)
+        share, flows = seen.layout.served[group], self._flows(seen, lanes, group)
+        arrivals = _arrivals(lanes.counts[group], self._steps)
+        change_s = f[:, :, Feature.CLEARANCE] + np.float32(self._lost_s)
+
+        queue = np.repeat(lanes.counts[group][:, None, :, Column.QUEUED], len(schedules), axis=1)
+        green = f[:, :1, Feature.GREEN]
+        blocked = (lanes.head_wait_s[group] > BLOCKED_S) & (green > BLOCKED_S + self._lost_s)
+        stuck = queue * np.where(stays[:, :, None] & blocked[:, None], 1.0, 1.0 - share[row, first])
+        lost_s = np.where(stays, 0.0, change_s[row, first])
+        green_s = np.where(stays, green, 0.0)
+        place, delay = np.zeros(first.shape, dtype=np.int64), np.zeros(first.shape)
         for step in range(self._steps):
             phase = schedules[column, place]
-            flow = served[row, phase]
+            flow, goes = flows[row, phase], share[row, phase]
             queue += arrivals[step][:, None]
-            goes = blocked_s <= 0
-            queue -= np.minimum(queue, flow * (goes * self._flow)[:, :, None])
+            stuck += arrivals[step][:, None] * (1.0 - goes)
+            is_green = lost_s <= 0
+            queue -= np.minimum(np.maximum(queue - stuck, 0.0), flow * is_green[:, :, None])
             delay += queue.sum(axis=2)
-            green_s = np.where(goes, green_s + STEP_S, 0.0)
-            blocked_s = np.maximum(blocked_s - STEP_S, 0.0)
-            soon = arrivals[step + 1] + arrivals[step + 2]
-            left = ((queue + soon[:, None]) * (flow > 0)).sum(axis=2)
-            over = (left < _CLEARED) & (green_s >= self._min_green_s) & (place < self._depth - 1)
-            place += over
-            blocked_s = np.where(over, later_s, blocked_s)
-            green_s = np.where(over, 0.0, green_s)
+            green_s = np.where(is_green, green_s + STEP_S, 0.0)
+            lost_s = np.maximum(lost_s - STEP_S, 0.0)
+            soon = (arrivals[step + 1] + arrivals[step + 2])[:, None] * goes
+            left = ((queue - stuck + soon) * (flow > 0)).sum(axis=2)
+            over = (left < CLEARED) & (green_s >= self._min_green_s)
+            over &= place < schedules.shape[1] - 1
+            if over.any():
+                place += over
+                after = queue * (1.0 - share[row, schedules[column, place]])
+                stuck = np.where(over[:, :, None], after, stuck)
+                lost_s = np.where(over, change_s.max(axis=1)[:, None], lost_s)
+                green_s = np.where(over, 0.0, green_s)
         # Who is left waits for at least those before him on the lane.
         rest = (queue * queue / (2 * self._flow)).sum(axis=2)
-        total: FloatArray = np.float32(STEP_S) * (delay + rest)
+        total: FloatArray = (STEP_S * (delay + rest)).astype(np.float32)
         return total
+
+    def _flows(self, seen: Observation, lanes: _Lanes, group: IntArray) -> FloatArray:
+        """Return how many vehicles each phase lets leave each lane per step, ``(group, P, M)``."""
+        share, yielding = seen.layout.served[group], seen.layout.yielding[group]
+        yields = (1.0 - self._permissive) * yielding / np.maximum(share, 1e-6)
+        free = (share > 0) & (lanes.behind[group] < FULL)[:, None]
+        flows: FloatArray = np.where(free, self._flow * (1.0 - yields), 0.0).astype(np.float32)
+        return flows
+
+
+class _Lanes:
+    """The approach lanes of all signals: counts, occupancy behind, and the wait at the head."""
+
+    def __init__(self, counts: FloatArray, behind: FloatArray, head_wait_s: FloatArray) -> None:
+        self.counts, self.behind, self.head_wait_s = counts, behind, head_wait_s
+
+    @classmethod
+    def seen(cls, observation: Observation) -> _Lanes:
+        layout, lanes = observation.layout, observation.lanes
+        return cls(
+            observation.approaches(),
+            layout.spread((layout.behind @ lanes)[:, Column.OCCUPANCY]),
+            layout.spread(lanes[layout.heads, Column.WAIT]),
+        )
 
 
 def _arrivals(lanes: FloatArray, steps: int) -> list[FloatArray]:
