@@ -17,7 +17,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from signalrl.benchmark.actuated import write_actuated
+from signalrl.benchmark.approaches import (
+    approach_delay_s,
+    fairness,
+    find_approaches,
+    is_gridlocked,
+)
 from signalrl.benchmark.controllers import NATIVE, make_controller
 from signalrl.control.controllers import Controller
 from signalrl.control.controllers.policy import Policy
@@ -27,7 +35,7 @@ from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.episode import Outputs, scenario_network
-from signalrl.sumo.outputs import EpisodeMetrics, read_edge_delay, read_metrics
+from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_edges, read_trips
 from signalrl.sumo.process import Backend, die_with_parent
 
 WATCH_S = 1.0
@@ -45,7 +53,6 @@ class EpisodeSpec:
         result: The file to write.
         policy: Bundle or ONNX file of a policy.
         backend: libsumo, traci or auto.
-        edges: Whether to record delay per edge.
         keep: An existing folder in which SUMO's own outputs are left; None to drop them.
         parent: Process that has to be alive for this to make sense; 0 for any.
     """
@@ -56,7 +63,6 @@ class EpisodeSpec:
     result: str
     policy: str | None = None
     backend: Backend = "libsumo"
-    edges: bool = True
     keep: str | None = None
     parent: int = 0
 
@@ -89,22 +95,32 @@ class EpisodeResult:
 
     Attributes:
         metrics: From SUMO's own outputs.
+        worst_approach_s: Mean delay on the approach where it was highest.
+        fairness: Evenness of the delay over the approaches, 1 for all alike.
+        gridlocked: Whether edges locked for good.
         vetoes: Requests that the interlock did not grant; 0 for SUMO's own programs.
         violations: States that the monitor found wrong.
         first_violation: The first of them.
         sim_s: Simulated time.
         wall_s: Time that it took.
         series: The course of the episode.
+        arrivals: Vehicles that reached their destination, per minute.
+        approach_delay_s: Mean delay per approach, by the edge before the stop line.
         edge_delay_s: Vehicle-seconds lost per edge, where there are any.
     """
 
     metrics: EpisodeMetrics
+    worst_approach_s: float
+    fairness: float
+    gridlocked: bool
     vetoes: int
     violations: int
     first_violation: Violation | None
     sim_s: float
     wall_s: float
     series: Series
+    arrivals: list[int]
+    approach_delay_s: dict[str, float]
     edge_delay_s: dict[str, float]
 
 
@@ -119,7 +135,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
     network = scenario_network(scenario)
     series = Series([], [], [])
     with tempfile.TemporaryDirectory(prefix="signalrl-episode-") as folder:
-        outputs = Outputs(Path(spec.keep or folder), edges=spec.edges)
+        outputs = Outputs(Path(spec.keep or folder), details=True)
         additional: tuple[Path, ...] = ()
         if spec.controller == "actuated":
             path = Path(folder) / "actuated.add.xml"
@@ -139,17 +155,32 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
                 violations = _control(session, spec.seed, controller, series)
             sim_s = session.plant.time_s - scenario.begin_s
             session.stop()
-        edges = read_edge_delay(outputs.edge_data) if spec.edges else {}
+        trips, edges = read_trips(outputs.tripinfo), read_edges(outputs.edge_data)
+        delays_s = approach_delay_s(find_approaches(network), edges)
+        lost_s = dict(zip(edges.ids, edges.loss_s.sum(axis=0).tolist(), strict=True))
         return EpisodeResult(
-            metrics=read_metrics(outputs),
+            metrics=metrics_of(trips, outputs),
+            worst_approach_s=max(delays_s.values(), default=0.0),
+            fairness=fairness(delays_s),
+            gridlocked=is_gridlocked(edges),
             vetoes=session.loop.vetoes,
             violations=len(violations),
             first_violation=violations[0] if violations else None,
             sim_s=sim_s,
             wall_s=time.perf_counter() - began_s,
             series=series,
-            edge_delay_s={edge: round(s, 1) for edge, s in sorted(edges.items()) if s > 0.0},
+            arrivals=_per_minute(trips, scenario.begin_s, sim_s),
+            approach_delay_s={edge: round(s, 2) for edge, s in delays_s.items()},
+            edge_delay_s={edge: round(s, 1) for edge, s in lost_s.items() if s > 0.0},
         )
+
+
+def _per_minute(trips: Trips, begin_s: float, sim_s: float) -> list[int]:
+    """Return how many vehicles arrived in each minute."""
+    minutes = max(1, math.ceil(sim_s / 60.0))
+    arrival_s = trips.arrival_s[trips.arrived] - begin_s
+    counts, _ = np.histogram(arrival_s, bins=minutes, range=(0.0, 60.0 * minutes))
+    return [int(count) for count in counts]
 
 
 def _control(

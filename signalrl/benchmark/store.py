@@ -13,6 +13,10 @@ from typing import IO, Any, Self
 
 from signalrl.errors import BenchmarkError
 
+_OF_RESULT = (
+    *("worst_approach_s", "fairness", "gridlocked"),
+    *("vetoes", "violations", "sim_s", "wall_s"),
+)
 Key = tuple[str, str, int]
 """Environment, controller and seed of an episode."""
 
@@ -21,8 +25,8 @@ Key = tuple[str, str, int]
 class Row:
     """One line of ``episodes.csv``; the fields are its columns.
 
-    Delay is time loss plus insertion delay over every scheduled vehicle. ``sim_s`` is simulated
-    time, ``wall_s`` the time that the episode took.
+    Delay is time loss plus insertion delay over every scheduled vehicle. ``gridlocked`` is 1 where
+    edges locked; ``sim_s`` is simulated time, ``wall_s`` the time that the episode took.
     """
 
     env: str
@@ -33,12 +37,19 @@ class Row:
     p95_delay_s: float
     mean_travel_time_s: float
     mean_waiting_s: float
+    resco_delay_s: float
+    mean_stops: float
+    throughput_veh_h: float
+    co2_g_km: float
+    worst_approach_s: float
+    fairness: float
     vehicles: int
     arrived: int
     unfinished: int
     undeparted: int
     teleports: int
     collisions: int
+    gridlocked: int
     vetoes: int
     violations: int
     sim_s: float
@@ -54,7 +65,8 @@ class Row:
     def from_result(cls, key: Key, result: Mapping[str, Any]) -> Row:
         """Build a row from an episode's result as JSON."""
         env, controller, seed = key
-        rest = {name: result[name] for name in ("vetoes", "violations", "sim_s", "wall_s")}
+        rest = {name: result[name] for name in _OF_RESULT}
+        rest["gridlocked"] = int(rest["gridlocked"])
         return cls(env=env, controller=controller, seed=seed, **result["metrics"], **rest)
 
     @classmethod

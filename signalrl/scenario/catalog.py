@@ -8,9 +8,10 @@ and imports neither pydantic nor YAML before a scenario is loaded.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from signalrl.errors import ConfigError
 from signalrl.scenario.names import NAMESPACE, gym_id_of
@@ -59,13 +60,21 @@ def gym_id(name: str) -> str:
     return gym_id_of(name, int(version[1]) if version else 1)
 
 
-def load_scenario(scenario: str | Path, *, check_files: bool = True) -> Scenario:
+def load_scenario(
+    scenario: str | Path,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    check_files: bool = True,
+) -> Scenario:
     """Load a scenario.
 
     Args:
         scenario: Name of a shipped one (``single``), its Gymnasium id (``signalrl/Single-v1``),
             or a folder with a ``scenario.yaml``. A text that is both is the name; write
             ``./single`` for the folder.
+        settings: Values that take the place of the file's, such as ``{"scale_range": [1.4, 1.4]}``.
+        name: What it is called then; by default as its folder.
         check_files: Whether its files have to be there; a list of scenarios does without.
 
     Raises:
@@ -76,8 +85,8 @@ def load_scenario(scenario: str | Path, *, check_files: bool = True) -> Scenario
     from signalrl.scenario.schema import Scenario, ScenarioFile
 
     folder = _folder_of(scenario)
-    content = read_model(ScenarioFile, folder / FILE)
-    loaded = Scenario(**dict(content), name=folder.name, folder=folder)
+    content = read_model(ScenarioFile, folder / FILE, settings)
+    loaded = Scenario(**dict(content), name=name or folder.name, folder=folder)
     if check_files:
         loaded.check_files()
     return loaded

@@ -71,7 +71,7 @@ def draw_episode(scenario: Scenario, seed: int, folder: Path) -> EpisodeDemand:
         raise ConfigError(f"expected a seed of 0 or more, got {seed}")
     routes, scale = scenario.route_files, 1.0
     if scenario.scale_range is not None:
-        scale = float(_stream(seed, "scale").uniform(*scenario.scale_range))
+        scale = float(stream(seed, "scale").uniform(*scenario.scale_range))
     if scenario.demand is not None:
         drawn = folder / ROUTES
         vehicles = sorted(_draw(scenario.demand, scenario.begin_s, scenario.end_s, seed))
@@ -80,7 +80,7 @@ def draw_episode(scenario: Scenario, seed: int, folder: Path) -> EpisodeDemand:
     return EpisodeDemand(routes, scale, 1 + seed % (2**31 - 1))
 
 
-def _stream(seed: int, name: str) -> np.random.Generator:
+def stream(seed: int, name: str) -> np.random.Generator:
     """Return the random numbers that belong to a seed and a name, and to nothing else."""
     digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
     key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
@@ -88,17 +88,17 @@ def _stream(seed: int, name: str) -> np.random.Generator:
 
 
 def _draw(demand: Demand, begin_s: float, end_s: float, seed: int) -> Iterator[_Vehicle]:
-    scale = float(_stream(seed, "scale").uniform(*demand.scale_range))
+    scale = float(stream(seed, "scale").uniform(*demand.scale_range))
     shares = {name: kind.share for name, kind in demand.vehicles.items()}
     flows = sorted(demand.flows, key=lambda f: (f.origin, f.destination, f.route, f.veh_h))
     for flow, name in _named((flow, f"{flow.origin}_to_{flow.destination}") for flow in flows):
-        random = _stream(seed, f"flow {name}")
+        random = stream(seed, f"flow {name}")
         departs_s = _poisson(random, flow.veh_h * scale / 3600.0, demand.profile, begin_s, end_s)
         kinds = _pick(random, flow.mix or shares, len(departs_s))
         for i, (depart_s, kind) in enumerate(zip(departs_s, kinds, strict=True)):
             yield _Vehicle(depart_s, name, i, kind, flow.origin, flow.destination, flow.route)
     for surge, name in _named((surge, surge.name) for surge in demand.surges):
-        random = _stream(seed, f"surge {name}")
+        random = stream(seed, f"surge {name}")
         for i, vehicle in enumerate(_surge(random, surge, shares)):
             depart_s, kind, origin, destination = vehicle
             if begin_s <= depart_s < end_s:

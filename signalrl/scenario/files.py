@@ -55,12 +55,13 @@ _Loader.add_implicit_resolver(  # YAML 1.1 takes 5e-05 for a text, and 5.0e-05 f
 )
 
 
-def read_model(model: type[ModelT], path: Path) -> ModelT:
+def read_model(model: type[ModelT], path: Path, changes: Mapping[str, Any] | None = None) -> ModelT:
     """Read a YAML file into a pydantic model.
 
     Args:
         model: The schema.
         path: The file.
+        changes: Values that take the place of the file's; keys inside of keys are merged.
 
     Raises:
         ConfigError: The file is missing, no YAML, or does not follow the schema; one line.
@@ -80,6 +81,8 @@ def read_model(model: type[ModelT], path: Path) -> ModelT:
             f"{path}: expected lines such as `key: value`, got {_shown(data)}; "
             f"known keys: {', '.join(known_keys(model))}"
         )
+    if changes:
+        data = _merged(data, changes)
     try:
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
@@ -177,6 +180,16 @@ def locate(text: str, folder: Path, owner: str) -> Path:
     if not path.is_file():
         raise ConfigError(f"{owner}: expected the file {path}, found none; {hint}")
     return path.resolve()
+
+
+def _merged(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(data)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merged(old, value)
+        merged[key] = value
+    return merged
 
 
 def _path_in(data: Any, location: Iterable[str | int], is_missing: bool) -> tuple[str | int, ...]:

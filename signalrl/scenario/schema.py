@@ -36,6 +36,20 @@ class SumoOptions(Strict):
     )
 
 
+class Detectors(Strict):
+    """How the detectors of an episode fail; the reward is not affected."""
+
+    failed: float = Field(
+        0.0, ge=0, le=1, description="Probability that a lane's detectors report nothing at all."
+    )
+    noise: float = Field(
+        0.0,
+        ge=0,
+        description="Standard deviation of the error of a lane's counts, as a share of them; drawn "
+        "anew for each reading.",
+    )
+
+
 class ScenarioFile(Strict):
     """The content of a ``scenario.yaml``."""
 
@@ -68,6 +82,7 @@ class ScenarioFile(Strict):
         default_factory=TimingRules,
         description="Yellow, red clearance, minimum and maximum times that are enforced.",
     )
+    detectors: Detectors = Field(Detectors(), description="How the detectors fail.")
     sumo: SumoOptions = Field(SumoOptions(), description="How SUMO simulates.")
 
     @model_validator(mode="after")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 from signalrl.network.model import Network
 from signalrl.scenario.demand import draw_episode
-from signalrl.scenario.schema import Scenario
+from signalrl.scenario.schema import Detectors, Scenario
+from signalrl.sumo.faults import Faults
 from signalrl.sumo.plant import SumoPlant
 from signalrl.sumo.process import Backend, Simulation
 from signalrl.sumo.reader import read_network
+
+EDGE_PERIOD_S = 300.0
+"""How often the record of the edges begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +23,13 @@ class Outputs:
     """Where SUMO writes its own record of an episode.
 
     Attributes:
-        folder: An existing folder; ``tripinfo.xml``, ``statistic.xml`` and, on request,
-            ``edges.xml`` are written there.
-        edges: Whether to write delay per edge.
+        folder: An existing folder; ``tripinfo.xml`` and ``statistic.xml`` are written there.
+        details: Whether to record emissions, and the edges every five minutes, in ``edges.xml``;
+            that makes a simulation some 10 to 20 % slower.
     """
 
     folder: Path
-    edges: bool = False
+    details: bool = False
 
     @property
     def tripinfo(self) -> Path:
@@ -38,7 +43,7 @@ class Outputs:
 
     @property
     def edge_data(self) -> Path:
-        """Delay and speed per edge over the whole episode."""
+        """What happened on each edge, every five minutes."""
         return self.folder / "edges.xml"
 
 
@@ -73,6 +78,8 @@ def start_episode(
         The running simulation and the plant on top of it.
     """
     demand = draw_episode(scenario, seed, folder)
+    if outputs is not None and outputs.details:
+        additional = (*additional, _record_edges(outputs, folder))
     options = _options(scenario, additional)
     options += ["--route-files", ",".join(str(path) for path in demand.route_files)]
     options += ["--seed", str(demand.sumo_seed)]
@@ -80,9 +87,12 @@ def start_episode(
         options += ["--scale", repr(demand.scale)]
     if outputs is not None:
         options += _recording(outputs)
+    faults = None
+    if scenario.detectors != Detectors():
+        faults = Faults(scenario.detectors, len(network.lanes), seed)
     simulation = Simulation(options, backend)
     try:
-        return simulation, SumoPlant(simulation, network, scenario.end_s)
+        return simulation, SumoPlant(simulation, network, scenario.end_s, faults=faults)
     except BaseException:
         simulation.close()
         raise
@@ -115,6 +125,18 @@ def _recording(outputs: Outputs) -> list[str]:
         "--tripinfo-output.write-undeparted",
         *("--statistic-output", str(outputs.statistic)),
     ]
-    if outputs.edges:
-        options += ["--edgedata-output", str(outputs.edge_data)]
+    if outputs.details:
+        options += ["--device.emissions.probability", "1"]
     return options
+
+
+def _record_edges(outputs: Outputs, folder: Path) -> Path:
+    """Write the additional file that makes SUMO record its edges."""
+    path = folder / "edges.add.xml"
+    target = quoteattr(str(outputs.edge_data.resolve()))
+    path.write_text(
+        f'<additional><edgeData id="edges" file={target} period="{EDGE_PERIOD_S:g}"'
+        ' excludeEmpty="true"/></additional>\n',
+        encoding="utf-8",
+    )
+    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ import numpy.typing as npt
 
 from signalrl.errors import SimulationError
 from signalrl.sumo.episode import Outputs
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,11 @@ class EpisodeMetrics:
     Attributes:
         mean_travel_time_s: Mean time on the road plus insertion delay, every vehicle counted.
         mean_waiting_s: Mean time standing on the road.
+        resco_delay_s: Mean delay by RESCO's formula, see :func:`resco_delay_s`.
+        mean_stops: How often a vehicle came to a stand on the road, every vehicle counted.
+        throughput_veh_h: Vehicles that reached their destination, per hour.
+        co2_g_km: Carbon dioxide per km driven, by SUMO's emission model; None where it was not
+            recorded.
         unfinished: Vehicles on the road at the end.
         undeparted: Vehicles that found no room to enter.
         tripinfo_sha256: Hash of the vehicles' records; equal traffic has equal hashes.
@@ -34,6 +43,10 @@ class EpisodeMetrics:
     p95_delay_s: float
     mean_travel_time_s: float
     mean_waiting_s: float
+    resco_delay_s: float
+    mean_stops: float
+    throughput_veh_h: float
+    co2_g_km: float | None
     vehicles: int
     arrived: int
     unfinished: int
@@ -48,20 +61,43 @@ class Trips:
     """One entry per scheduled vehicle, in the order of SUMO's file; no ids.
 
     Attributes:
-        delay_s: Time loss plus insertion delay.
-        travel_time_s: Duration plus insertion delay.
+        loss_s: Time loss on the road.
+        insertion_s: Insertion delay: how long the vehicle waited to enter.
+        duration_s: Time on the road.
         waiting_s: Time standing on the road.
-        departed: Whether the vehicle entered the network.
-        arrived: Whether it reached its destination.
+        stops: How often it came to a stand.
+        length_m: Distance driven.
+        co2_g: Carbon dioxide; NaN where it was not recorded.
+        depart_s: When it entered; negative where it never did.
+        arrival_s: When it reached its destination; negative where it never did.
         sha256: Hash of the records.
     """
 
-    delay_s: npt.NDArray[np.float64]
-    travel_time_s: npt.NDArray[np.float64]
-    waiting_s: npt.NDArray[np.float64]
-    departed: npt.NDArray[np.bool_]
-    arrived: npt.NDArray[np.bool_]
+    loss_s: FloatArray
+    insertion_s: FloatArray
+    duration_s: FloatArray
+    waiting_s: FloatArray
+    stops: FloatArray
+    length_m: FloatArray
+    co2_g: FloatArray
+    depart_s: FloatArray
+    arrival_s: FloatArray
     sha256: str
+
+    @property
+    def delay_s(self) -> FloatArray:
+        """Time loss plus insertion delay."""
+        return self.loss_s + self.insertion_s
+
+    @property
+    def departed(self) -> BoolArray:
+        """Whether each vehicle entered the network."""
+        return self.depart_s >= 0
+
+    @property
+    def arrived(self) -> BoolArray:
+        """Whether each vehicle reached its destination."""
+        return self.arrival_s >= 0
 
 
 def read_trips(path: Path) -> Trips:
@@ -71,27 +107,45 @@ def read_trips(path: Path) -> Trips:
         SimulationError: The file is missing or incomplete.
     """
     digest = hashlib.sha256()
-    rows: list[tuple[float, float, float, bool, bool]] = []
-    for element in _elements(path):
-        if element.tag != "tripinfo":
-            continue
+    rows: list[list[float]] = []
+    for element in _root(path).iter("tripinfo"):
         a = element.attrib
         digest.update(repr(sorted(a.items())).encode())
-        departed, arrived = float(a["depart"]) >= 0, float(a["arrival"]) >= 0
-        insertion = max(0.0, float(a["departDelay"]))
-        loss, duration = float(a["timeLoss"]), float(a["duration"])
+        emissions = element.find("emissions")
         rows.append(
-            (loss + insertion, duration + insertion, float(a["waitingTime"]), departed, arrived)
+            [
+                float(a["timeLoss"]),
+                max(0.0, float(a["departDelay"])),
+                *(float(a[name]) for name in ("duration", "waitingTime", "waitingCount")),
+                max(0.0, float(a["routeLength"])),
+                math.nan if emissions is None else float(emissions.attrib["CO2_abs"]) / 1000.0,
+                float(a["depart"]),
+                float(a["arrival"]),
+            ]
         )
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 5).T
-    return Trips(
-        columns[0],
-        columns[1],
-        columns[2],
-        columns[3].astype(np.bool_),
-        columns[4].astype(np.bool_),
-        digest.hexdigest(),
-    )
+    c = np.array(rows, dtype=np.float64).reshape(-1, 9).T
+    return Trips(c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], digest.hexdigest())
+
+
+def resco_delay_s(trips: Trips, end_s: float) -> float:
+    """Return the mean delay as RESCO computes it (its ``utils/readXML.py``).
+
+    That is time loss plus departure delay, over every vehicle that entered, finished or not; and,
+    of those that never entered, the time from their departure to the end of the episode, if they
+    were to depart later than the last vehicle that did enter. One that should have entered before,
+    and found its own road blocked, is missing from RESCO's figure.
+
+    Args:
+        trips: With undeparted vehicles.
+        end_s: End of the episode, on SUMO's clock.
+    """
+    departed = trips.departed
+    scheduled_s = np.where(departed, trips.depart_s, end_s) - trips.insertion_s
+    if not departed.any():
+        return float(trips.delay_s.mean())
+    last = int(np.argmax(np.where(departed, trips.depart_s, -np.inf)))
+    counted = departed | (scheduled_s > scheduled_s[last])
+    return float(trips.delay_s[counted].mean())
 
 
 def read_metrics(outputs: Outputs) -> EpisodeMetrics:
@@ -100,45 +154,95 @@ def read_metrics(outputs: Outputs) -> EpisodeMetrics:
     Raises:
         SimulationError: An output is missing or incomplete, or nobody wanted to drive.
     """
-    trips = read_trips(outputs.tripinfo)
-    if not len(trips.delay_s):
+    return metrics_of(read_trips(outputs.tripinfo), outputs)
+
+
+def metrics_of(trips: Trips, outputs: Outputs) -> EpisodeMetrics:
+    """Return the metrics of a finished episode whose trips have been read.
+
+    Raises:
+        SimulationError: An output is missing or incomplete, or nobody wanted to drive.
+    """
+    if not len(trips.loss_s):
         raise SimulationError(
             f"{outputs.tripinfo}: expected at least one scheduled vehicle, got none; "
             "look at the scenario's demand and its begin_s and end_s"
         )
-    counts = {e.tag: e.attrib for e in _elements(outputs.statistic)}
+    told = {e.tag: e.attrib for e in _root(outputs.statistic)}
+    begin_s, end_s = (float(told["performance"][name]) for name in ("begin", "end"))
+    delay_s, arrived = trips.delay_s, int(trips.arrived.sum())
+    driven_km = float(trips.length_m.sum()) / 1000.0
+    co2_g = np.where(trips.departed, trips.co2_g, 0.0).sum()
     return EpisodeMetrics(
-        mean_delay_s=float(trips.delay_s.mean()),
-        median_delay_s=float(np.median(trips.delay_s)),
-        p95_delay_s=float(np.percentile(trips.delay_s, 95)),
-        mean_travel_time_s=float(trips.travel_time_s.mean()),
+        mean_delay_s=float(delay_s.mean()),
+        median_delay_s=float(np.median(delay_s)),
+        p95_delay_s=float(np.percentile(delay_s, 95)),
+        mean_travel_time_s=float((trips.duration_s + trips.insertion_s).mean()),
         mean_waiting_s=float(trips.waiting_s.mean()),
-        vehicles=len(trips.delay_s),
-        arrived=int(trips.arrived.sum()),
+        resco_delay_s=resco_delay_s(trips, end_s),
+        mean_stops=float(trips.stops.mean()),
+        throughput_veh_h=3600.0 * arrived / (end_s - begin_s),
+        co2_g_km=None if math.isnan(co2_g) or not driven_km else float(co2_g / driven_km),
+        vehicles=len(delay_s),
+        arrived=arrived,
         unfinished=int((trips.departed & ~trips.arrived).sum()),
         undeparted=int((~trips.departed).sum()),
-        teleports=int(counts["teleports"]["total"]),
-        collisions=int(counts["safety"]["collisions"]),
+        teleports=int(told["teleports"]["total"]),
+        collisions=int(told["safety"]["collisions"]),
         tripinfo_sha256=trips.sha256,
     )
 
 
-def read_edge_delay(path: Path) -> dict[str, float]:
-    """Return the time lost per edge over the whole episode, in vehicle-seconds.
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What happened on each edge, one row per interval.
+
+    Attributes:
+        ids: Edges on which anybody was, sorted.
+        begin_s: ``(intervals,)``.
+        end_s: ``(intervals,)``.
+        present_s: ``(intervals, edges)``, vehicle-seconds spent.
+        standing_s: ``(intervals, edges)``, vehicle-seconds spent standing.
+        loss_s: ``(intervals, edges)``, vehicle-seconds lost.
+        left: ``(intervals, edges)``, vehicles that left for another edge.
+    """
+
+    ids: tuple[str, ...]
+    begin_s: FloatArray
+    end_s: FloatArray
+    present_s: FloatArray
+    standing_s: FloatArray
+    loss_s: FloatArray
+    left: FloatArray
+
+
+def read_edges(path: Path) -> Edges:
+    """Read the record of the edges.
 
     Raises:
         SimulationError: The file is missing or incomplete.
     """
-    return {
-        e.attrib["id"]: float(e.attrib.get("timeLoss", 0.0))
-        for e in _elements(path)
-        if e.tag == "edge"
-    }
+    intervals = list(_root(path).iter("interval"))
+    ids = sorted({e.attrib["id"] for interval in intervals for e in interval.iter("edge")})
+    column = {edge: i for i, edge in enumerate(ids)}
+    values = np.zeros((4, len(intervals), len(ids)))
+    for row, interval in enumerate(intervals):
+        for edge in interval.iter("edge"):
+            a = edge.attrib
+            values[:, row, column[a["id"]]] = [
+                float(a.get(name, 0.0))
+                for name in ("sampledSeconds", "waitingTime", "timeLoss", "left")
+            ]
+    begin_s, end_s = (
+        np.array([float(interval.attrib[name]) for interval in intervals])
+        for name in ("begin", "end")
+    )
+    return Edges(tuple(ids), begin_s, end_s, *values)
 
 
-def _elements(path: Path) -> list[ET.Element]:
+def _root(path: Path) -> ET.Element:
     try:
-        return list(ET.parse(path).getroot().iter())
+        return ET.parse(path).getroot()
     except (OSError, ET.ParseError) as error:
         raise SimulationError(
             f"expected a complete output of SUMO, got {error} in {path}; "

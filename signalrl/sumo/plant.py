@@ -10,6 +10,7 @@ from signalrl.control.interlock import Change
 from signalrl.control.measurement import COLUMNS, FloatArray, Measurement
 from signalrl.network.model import Network
 from signalrl.sumo.detectors import LaneReader
+from signalrl.sumo.faults import Faults
 from signalrl.sumo.process import Simulation
 from signalrl.sumo.zones import DETECTION_RANGE_M
 
@@ -25,6 +26,7 @@ class SumoPlant:
         network: The signals and lanes.
         end_s: The horizon.
         detection_range_m: How far before the stop line vehicles are seen.
+        faults: What falsifies the readings, if anything does.
 
     Attributes:
         time_s: Simulated time in s.
@@ -36,7 +38,9 @@ class SumoPlant:
         network: Network,
         end_s: float,
         detection_range_m: float = DETECTION_RANGE_M,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults
         self._simulation, self.api = simulation, simulation.api
         self._signals = [signal.id for signal in network.signals]
         self._end_s = end_s
@@ -104,4 +108,6 @@ class SumoPlant:
             self._reader.read(self._values)
         except Exception as error:
             self._simulation.fail(error)
+        if self._faults is not None:
+            self._faults.apply(self._values)
         return Measurement(self.time_s, self._values)
