@@ -26,7 +26,7 @@ from signalrl.benchmark.statistics import Estimate
 
 WIDTH_IN = 5.2
 FloatArray = npt.NDArray[np.float64]
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 10,
     "font.family": "DejaVu Sans",
     "axes.spines.top": False,
@@ -112,7 +112,7 @@ def delay_figure(
         values: The seeds' means behind them.
         looks: How each is drawn.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, 0.9 + 0.42 * len(estimates)))
         axes = figure.subplots()
         for row, (name, estimate) in enumerate(estimates.items()):
@@ -167,7 +167,7 @@ def queue_figure(courses: Mapping[str, Course], looks: Mapping[str, Look]) -> Fi
         courses: Queued vehicles by controller.
         looks: How each is drawn.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, 3.5))
         axes = figure.subplots()
         for number, (name, course) in enumerate(courses.items()):
@@ -207,7 +207,7 @@ def map_figure(roads: Roads, delayed: Mapping[str, Mapping[str, float]]) -> Figu
         delayed: By controller, the mean number of delayed vehicles on each edge: vehicle-seconds
             lost per second.
     """
-    with mpl.rc_context({**_STYLE, "axes.grid": False}):
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
         columns = min(2, len(delayed))
         lines = math.ceil(len(delayed) / columns)
         width, height = np.maximum(roads.high - roads.low, 1.0)
@@ -234,7 +234,7 @@ def map_figure(roads: Roads, delayed: Mapping[str, Mapping[str, float]]) -> Figu
 def svg(figure: Figure) -> str:
     """Return a figure as an SVG element that scales with the page."""
     buffer = io.StringIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
@@ -243,7 +243,7 @@ def svg(figure: Figure) -> str:
 def png(figure: Figure) -> str:
     """Return a figure as a data address for an image: for maps with very many lines."""
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="png", metadata={"Software": None})
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 

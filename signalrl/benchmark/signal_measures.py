@@ -27,7 +27,6 @@ from signalrl.sumo.course import (
     Shown,
     SignalCourse,
     Stop,
-    StopLane,
 )
 
 Colour = Literal["green", "yellow", "red"]
@@ -190,8 +189,7 @@ def endings(course: SignalCourse, gap_s: float = GAP_S) -> list[Ending]:
     """Return how each green ended, as the detectors show it (Purdue phase termination).
 
     A green gaps out where no vehicle was on the detectors before its stop lines in the last
-    seconds, nor stands at a stop line as it ends. Permissive lanes don't count where there are
-    protected ones: who waits for a gap asks for no more green.
+    seconds, nor is at a stop line as it ends.
 
     Args:
         course: The signal.
@@ -201,13 +199,8 @@ def endings(course: SignalCourse, gap_s: float = GAP_S) -> list[Ending]:
     for green in greens_shown(course):
         if not green.whole:
             continue
-        lanes = _ended_lanes(course, green)
         longest_s = course.phases[green.phase].longest_s
-        if not any(
-            _is_occupied(lane.gap, green.end_s - gap_s, green.end_s)
-            or _is_occupied(lane.stop, green.end_s - TOLERANCE_S, green.end_s)
-            for lane in lanes
-        ):
+        if not _is_wanted(course, green, gap_s):
             how: How = "gap out"
         elif longest_s is not None and green.length_s >= longest_s - TOLERANCE_S:
             how = "max out"
@@ -352,13 +345,30 @@ def _spans(shown: Shown, end_s: float) -> Iterator[tuple[float, float, str]]:
             yield start_s, min(until_s, end_s), state
 
 
-def _ended_lanes(course: SignalCourse, green: Green) -> list[StopLane]:
-    """Return the lanes whose green ended, without permissive ones where there are protected."""
-    state, after = course.phases[green.phase].state, green.after
-    ended = {p for p in greens(state) if not after or after[p] not in GREEN} or greens(state)
-    protected = {p for p in ended if state[p] == "G"}
-    wanted = protected or ended
-    return [lane for lane in course.lanes if wanted & set(lane.positions)]
+def _is_wanted(course: SignalCourse, green: Green, gap_s: float) -> bool:
+    """Return whether the detectors show that a green that ended was still wanted.
+
+    Lanes count whose green ended; permissive ones don't where there are protected ones, since who
+    waits for a gap asks for no more green. Who stands on a lane that serves red movements too may
+    want one of those: there it counts who crosses the stop line.
+    """
+    state = course.phases[green.phase].state
+    served = greens(state)
+    ended = {p for p in served if green.after[p] not in GREEN} or served
+    wanted = {p for p in ended if state[p] == "G"} or ended
+    lanes = [lane for lane in course.lanes if wanted & set(lane.positions)]
+    alone = [lane for lane in lanes if served >= set(lane.positions)]
+    if not alone:
+        return any(_has_left(lane.stop, green.end_s - gap_s, green.end_s) for lane in lanes)
+    return any(
+        _is_occupied(lane.gap, green.end_s - gap_s, green.end_s)
+        or _is_occupied(lane.stop, green.end_s - TOLERANCE_S, green.end_s)
+        for lane in alone
+    )
+
+
+def _has_left(seen: Occupied, start_s: float, end_s: float) -> bool:
+    return bisect.bisect_right(seen.left_s, start_s) < bisect.bisect_right(seen.left_s, end_s)
 
 
 def _is_occupied(seen: Occupied, start_s: float, end_s: float) -> bool:
