@@ -288,6 +288,19 @@ def coordination(approach: Approach, course: SignalCourse) -> tuple[list[Cycle],
     return found, Arrivals(tuple(times), tuple(since), tuple(green))
 
 
+def platoon_ratio(found: Sequence[Cycle], arrivals: Arrivals) -> float:
+    """Return the share of arrivals on green over the share of green: 1 where they come at random.
+
+    The platoon ratio of the *Highway Capacity Manual* (6th edition, chapter 19); above 1 the
+    platoons meet the green. It is nan where there is no cycle or nobody came.
+    """
+    cycle_s = sum(cycle.end_s - cycle.begin_s for cycle in found)
+    green_s = sum(cycle.yellow_s - cycle.green_s for cycle in found)
+    if not arrivals.on_green or green_s <= 0.0:
+        return math.nan
+    return sum(arrivals.on_green) / len(arrivals.on_green) * cycle_s / green_s
+
+
 def bands(corridor: CorridorCourse, end_s: float, backward: bool = False) -> list[Band]:
     """Return the greens that meet the next signal's green at the speed limit.
 

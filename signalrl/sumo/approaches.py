@@ -108,17 +108,20 @@ def phase_names(net: Any, signal: Signal) -> tuple[str, ...]:
 def phase_greens(signal: Signal, program: Program) -> tuple[tuple[float, float, float] | None, ...]:
     """Return the stored, the shortest and the longest green of each phase in a program.
 
-    None stands for a phase that the program hasn't.
+    Steps that follow each other with the same greens are one; None stands for a phase that the
+    program hasn't.
     """
-    found: dict[int, tuple[float, float, float]] = {}
     phases = {frozenset(greens(phase.state)): phase.index for phase in signal.phases}
+    found: dict[int, tuple[float, float, float]] = {}
+    last: int | None = None
     for step in program.steps:
-        phase = phases.get(frozenset(greens(step.state)))
-        if phase is None or CHANGING & set(step.state):
-            continue
-        times = (step.duration_s, step.min_s, step.max_s)
-        if phase not in found or times > found[phase]:
-            found[phase] = times
+        changing = CHANGING & set(step.state)
+        phase = None if changing else phases.get(frozenset(greens(step.state)))
+        if phase is not None:
+            before = found[phase] if phase == last else (0.0, 0.0, 0.0)
+            times = (before[0] + step.duration_s, before[1] + step.min_s, before[2] + step.max_s)
+            found[phase] = max(times, found.get(phase, times))
+        last = phase
     return tuple(found.get(phase.index) for phase in signal.phases)
 
 

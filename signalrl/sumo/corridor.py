@@ -146,13 +146,15 @@ def find_corridor(
             ):
                 back[pair] = (edge, way)
 
-    def weight(chain: list[str]) -> float:
+    def weight(chain: list[str]) -> tuple[float, float]:
+        """Return the vehicles of both directions; between the two, the busier one is forward."""
         signals = [roads.signal_of[edge] for edge in chain]
         pairs = [back.get(pair) for pair in zip(signals[1:], signals, strict=False)]
         opposite = {edge for pair in pairs if pair is not None for edge in (pair[0], pair[1].edge)}
-        return sum(traffic_on(net, edge, traffic) for edge in [*chain, *sorted(opposite)])
+        there = sum(traffic_on(net, edge, traffic) for edge in chain)
+        return there + sum(traffic_on(net, edge, traffic) for edge in sorted(opposite)), there
 
-    best: tuple[float, list[str]] = (-math.inf, [])
+    best: tuple[tuple[float, float], list[str]] = ((-math.inf, 0.0), [])
     for first in roads.ways:
         for chain in _chains(roads, [first]):
             if len(chain) >= MIN_SIGNALS and weight(chain) > best[0]:
