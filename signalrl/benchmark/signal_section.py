@@ -56,9 +56,9 @@ _COORDINATION = (
 )
 _CORRIDOR = (
     "Time-space diagram of the corridor: {stops}. Of each bar the lower half is {forward} traffic, "
-    "the upper half {backward}. Dark bands are greens that meet green at every signal from one end "
-    "at the speed limit, pale bands those that meet the next one only. In the titles: how much of "
-    "the green meets green at the next signal, over the whole episode."
+    "the upper half {backward}. A dark band left the first signal on green and met green ever "
+    "since, at the speed limit; a pale one meets it at the next signal only. In the titles: how "
+    "much of the green meets green at the next signal, over the whole episode."
 )
 
 
@@ -81,7 +81,8 @@ def signal_section(courses: Courses, looks: Mapping[str, Look]) -> str:
     return (
         f"<h3>One signal: {escape(first.signal)}</h3>"
         '<p class="muted">The signal that most vehicles want to pass, in the episode of the first '
-        "seed. NB is northbound: traffic that drives to the north; so are EB, SB and WB.</p>"
+        "seed. NB, EB, SB and WB is traffic that drives to the north, east, south and west; a "
+        "phase that serves all of it lets left turns go unhindered too.</p>"
         f'<div class="figures">{"".join(figures)}</div>{_summary(courses)}{_phases(courses)}'
     )
 
