@@ -146,15 +146,16 @@ def find_corridor(
             ):
                 back[pair] = (edge, way)
 
-    def weight(chain: list[str]) -> tuple[float, float]:
-        """Return the vehicles of both directions; between the two, the busier one is forward."""
+    def weight(chain: list[str]) -> tuple[float, int, float]:
+        """Rank a chain by its vehicles, then by its signals; the busier direction is forward."""
         signals = [roads.signal_of[edge] for edge in chain]
         pairs = [back.get(pair) for pair in zip(signals[1:], signals, strict=False)]
         opposite = {edge for pair in pairs if pair is not None for edge in (pair[0], pair[1].edge)}
         there = sum(traffic_on(net, edge, traffic) for edge in chain)
-        return there + sum(traffic_on(net, edge, traffic) for edge in sorted(opposite)), there
+        back_again = sum(traffic_on(net, edge, traffic) for edge in sorted(opposite))
+        return there + back_again, len(chain), there
 
-    best: tuple[tuple[float, float], list[str]] = ((-math.inf, 0.0), [])
+    best: tuple[tuple[float, int, float], list[str]] = ((-math.inf, 0, 0.0), [])
     for first in roads.ways:
         for chain in _chains(roads, [first]):
             if len(chain) >= MIN_SIGNALS and weight(chain) > best[0]:

@@ -45,7 +45,7 @@ def test_a_table_tells_the_phases_of_each_controller(name: str) -> None:
     assert "30.0" in page
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(courses(), courses())
 def test_any_courses_can_be_drawn(one: SignalCourse, other: SignalCourse) -> None:
     page = signal_section({NAMES[0]: one, NAMES[1]: other}, LOOKS)
