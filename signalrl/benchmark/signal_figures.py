@@ -1,4 +1,4 @@
-"""The pictures of one signal and of its corridor, as signal engineers know them.
+"""The pictures of one signal, as signal engineers know them.
 
 The style is that of :mod:`signalrl.benchmark.figures`: whatever has a colour has a shape or a line
 of its own too. Dots are drawn as pixels, so that a page with many of them stays light.
@@ -22,16 +22,13 @@ from signalrl.benchmark.figures import STYLE, WIDTH_IN, Look
 from signalrl.benchmark.signal_measures import (
     HOWS,
     Arrivals,
-    Band,
     Cycle,
     Ending,
-    Period,
     Split,
 )
 
-_GREEN, _PALE_GREEN, _RED, _BLUE = "#009E73", "#c9ebe0", "#D55E00", "#0072B2"
-_HOW_MARKERS = {"gap out": ("o", _GREEN), "max out": ("^", _RED), "cut off": ("s", _BLUE)}
-_DIRECTIONS, _HATCHES = (_GREEN, _BLUE), ("//", "\\\\")
+GREEN, _PALE_GREEN, RED, BLUE = "#009E73", "#c9ebe0", "#D55E00", "#0072B2"
+_HOW_MARKERS = {"gap out": ("o", GREEN), "max out": ("^", RED), "cut off": ("s", BLUE)}
 _DPI = 200
 _ROW_IN = 0.19
 
@@ -121,9 +118,9 @@ def termination_figure(
     """
     with mpl.rc_context(STYLE):
         tall = 0.45 + 0.34 * len(phases)
-        figure, panels = _panels(list(endings), tall, 0.7)
+        figure, axes = panels(list(endings), tall, 0.7)
         offset = {"gap out": -0.25, "max out": 0.0, "cut off": 0.25}
-        for ax, found in zip(panels, endings.values(), strict=True):
+        for ax, found in zip(axes, endings.values(), strict=True):
             for how in HOWS:
                 marker, colour = _HOW_MARKERS[how]
                 mine = [e for e in found if e.how == how]
@@ -143,7 +140,7 @@ def termination_figure(
             ax.tick_params(axis="y", length=0)
             ax.set_ylim(len(phases) - 0.5, -0.5)
             ax.grid(visible=False, axis="y")
-        _minutes(panels, begin_s, end_s)
+        _minutes(axes, begin_s, end_s)
         figure.legend(
             handles=[
                 Line2D(
@@ -231,8 +228,8 @@ def coordination_figure(
         end_s: Its end.
     """
     with mpl.rc_context(STYLE):
-        figure, panels = _panels([titles[name] for name in found], 1.75, 0.75)
-        for ax, (cycles, arrivals) in zip(panels, found.values(), strict=True):
+        figure, axes = panels([titles[name] for name in found], 1.75, 0.75)
+        for ax, (cycles, arrivals) in zip(axes, found.values(), strict=True):
             _draw_cycles(ax, cycles, begin_s)
             ax.plot(
                 (np.array(arrivals.time_s) - begin_s) / 60.0,
@@ -246,72 +243,18 @@ def coordination_figure(
             )
             ax.grid(visible=False)
             ax.set_ylim(0, _top(cycles))
-        _minutes(panels, begin_s, end_s)
+        _minutes(axes, begin_s, end_s)
         figure.supylabel("time since the begin of red in s", fontsize=10)
         figure.legend(
             handles=[
                 Line2D([], [], marker=".", linestyle="", color="black", label="arrival"),
-                Patch(facecolor=_PALE_GREEN, edgecolor=_GREEN, label="green"),
-                Line2D([], [], color=_RED, linewidth=1.2, linestyle="--", label="next red"),
+                Patch(facecolor=_PALE_GREEN, edgecolor=GREEN, label="green"),
+                Line2D([], [], color=RED, linewidth=1.2, linestyle="--", label="next red"),
             ],
             loc="outside upper left",
             ncols=3,
             frameon=False,
             handlelength=1.6,
-        )
-        return figure
-
-
-def corridor_figure(
-    colours: Mapping[str, Sequence[tuple[Sequence[Period], Sequence[Period]]]],
-    bands: Mapping[str, tuple[Sequence[Band], Sequence[Band]]],
-    distance_m: Sequence[float],
-    titles: Mapping[str, str],
-    directions: tuple[str, str],
-    window_s: tuple[float, float],
-    begin_s: float,
-) -> Figure:
-    """Draw a time-space diagram of a corridor: red bars, and the greens that meet the next green.
-
-    Args:
-        colours: By controller, the colours of the forward and the backward movement of each signal.
-        bands: By controller, the bands of both directions.
-        distance_m: Of each signal from the first.
-        titles: By controller.
-        directions: Names of the forward and the backward direction.
-        window_s: What is shown.
-        begin_s: Begin of the episode.
-    """
-    with mpl.rc_context(STYLE):
-        tall = 0.5 + max(1.6, 0.42 * len(distance_m))
-        figure, panels = _panels([titles[name] for name in colours], tall, 0.8)
-        bar = 0.022 * max(distance_m[-1], 1.0) * 3.0 / tall
-        for ax, (name, signals) in zip(panels, colours.items(), strict=True):
-            for direction in (0, 1):
-                seen = [
-                    b for b in bands[name][direction] if _meets(b.leaves[0], b.comes[1], window_s)
-                ]
-                _draw_bands(ax, seen, distance_m, direction, begin_s)
-            for at_m, both in zip(distance_m, signals, strict=True):
-                for direction, periods in enumerate(both):
-                    low = at_m - bar if direction == 0 else at_m
-                    shown = [p for p in periods if _meets(p.start_s, p.end_s, window_s)]
-                    _draw_bars(ax, shown, low, bar, begin_s)
-            ax.set_xlim(*((s - begin_s) / 60.0 for s in window_s))
-            ax.set_ylim(-2.5 * bar, distance_m[-1] + 2.5 * bar)
-            ax.set_yticks(distance_m, [str(k + 1) for k in range(len(distance_m))])
-            ax.tick_params(axis="y", length=0)
-            ax.grid(visible=False)
-        for ax in panels[:-1]:
-            ax.tick_params(labelbottom=False)
-        panels[-1].set_xlabel("minutes since the start")
-        figure.supylabel(f"signals, {distance_m[-1]:,.0f} m from first to last", fontsize=10)
-        figure.legend(
-            handles=_corridor_handles(directions),
-            loc="outside upper left",
-            ncols=2,
-            frameon=False,
-            handlelength=1.8,
         )
         return figure
 
@@ -325,9 +268,9 @@ def _draw_cycles(ax: Axes, cycles: Sequence[Cycle], begin_s: float) -> None:
         shapes.append([(left, low), (right, low), (right, high), (left, high)])
         begins.append([(left, low), (right, low)])
         ends.append([(left, high), (right, high)])
-    _add(ax, shapes, facecolor=_PALE_GREEN, edgecolor="none")
-    _add(ax, begins, closed=False, facecolor="none", edgecolor=_GREEN, linewidth=1.6)
-    _add(ax, ends, closed=False, facecolor="none", edgecolor=_GREEN, linewidth=0.8)
+    add_shapes(ax, shapes, facecolor=_PALE_GREEN, edgecolor="none")
+    add_shapes(ax, begins, closed=False, facecolor="none", edgecolor=GREEN, linewidth=1.6)
+    add_shapes(ax, ends, closed=False, facecolor="none", edgecolor=GREEN, linewidth=0.8)
     if cycles:
         edges = [(c.begin_s - begin_s) / 60.0 for c in cycles]
         lengths = [c.end_s - c.begin_s for c in cycles]
@@ -335,59 +278,13 @@ def _draw_cycles(ax: Axes, cycles: Sequence[Cycle], begin_s: float) -> None:
             [*edges, (cycles[-1].end_s - begin_s) / 60.0],
             [*lengths, lengths[-1]],
             drawstyle="steps-post",
-            color=_RED,
+            color=RED,
             linewidth=0.9,
             linestyle="--",
         )
 
 
-def _draw_bands(
-    ax: Axes, bands: Sequence[Band], distance_m: Sequence[float], direction: int, begin_s: float
-) -> None:
-    for through in (False, True):
-        shapes = [
-            [
-                ((band.leaves[0] - begin_s) / 60.0, distance_m[band.stop]),
-                ((band.leaves[1] - begin_s) / 60.0, distance_m[band.stop]),
-                ((band.comes[1] - begin_s) / 60.0, distance_m[band.to]),
-                ((band.comes[0] - begin_s) / 60.0, distance_m[band.to]),
-            ]
-            for band in bands
-            if band.through == through
-        ]
-        _add(
-            ax,
-            shapes,
-            facecolor=_DIRECTIONS[direction],
-            alpha=0.4 if through else 0.16,
-            edgecolor="none",
-            hatch=_HATCHES[direction] if through else None,
-        )
-
-
-def _draw_bars(
-    ax: Axes, periods: Sequence[Period], low: float, height: float, begin_s: float
-) -> None:
-    if not periods:
-        return
-    high = low + height
-    for colour, face in (("green", "white"), ("red", _RED), ("yellow", "#F0E442")):
-        spans = [
-            ((p.start_s - begin_s) / 60.0, (p.end_s - begin_s) / 60.0)
-            for p in periods
-            if p.colour == colour
-        ]
-        _add(
-            ax,
-            [[(a, low), (b, low), (b, high), (a, high)] for a, b in spans],
-            facecolor=face,
-            edgecolor="black",
-            linewidth=0.4,
-            zorder=2,
-        )
-
-
-def _add(
+def add_shapes(
     ax: Axes, shapes: Sequence[Sequence[tuple[float, float]]], *, closed: bool = True, **look: Any
 ) -> None:
     """Add shapes as one path, which takes much less room on a page than many do."""
@@ -398,23 +295,14 @@ def _add(
         ax.add_patch(PathPatch(Path.make_compound_path(*paths), **{"linewidth": 0, **look}))
 
 
-def _meets(start_s: float, end_s: float, window_s: tuple[float, float]) -> bool:
-    return start_s < window_s[1] and end_s > window_s[0]
+def panels(titles: Sequence[str], tall_in: float, extra_in: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel per title, one below the other, and its axes.
 
-
-def _corridor_handles(directions: tuple[str, str]) -> list[Any]:
-    return [
-        Patch(facecolor=_RED, edgecolor="black", label="red"),
-        Patch(facecolor="white", edgecolor="black", label="green"),
-        *(
-            Patch(facecolor=colour, alpha=0.4, hatch=hatch, label=f"{name} through all signals")
-            for name, colour, hatch in zip(directions, (_GREEN, _BLUE), ("//", "\\\\"), strict=True)
-        ),
-    ]
-
-
-def _panels(titles: Sequence[str], tall_in: float, extra_in: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with a panel per title, one below the other."""
+    Args:
+        titles: From top to bottom.
+        tall_in: Height of each panel in inches.
+        extra_in: Room for the legend and the labels.
+    """
     figure = Figure(figsize=(WIDTH_IN, extra_in + tall_in * len(titles)), dpi=_DPI)
     axes = list(figure.subplots(len(titles), 1, squeeze=False, sharex=True).ravel())
     for ax, title in zip(axes, titles, strict=True):
@@ -422,9 +310,9 @@ def _panels(titles: Sequence[str], tall_in: float, extra_in: float) -> tuple[Fig
     return figure, axes
 
 
-def _minutes(panels: Sequence[Axes], begin_s: float, end_s: float) -> None:
-    panels[-1].set_xlim(0, (end_s - begin_s) / 60.0)
-    panels[-1].set_xlabel("minutes since the start")
+def _minutes(axes: Sequence[Axes], begin_s: float, end_s: float) -> None:
+    axes[-1].set_xlim(0, (end_s - begin_s) / 60.0)
+    axes[-1].set_xlabel("minutes since the start")
 
 
 def _tick(end_min: float) -> float:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from html import escape
 
 from signalrl.benchmark import markup
+from signalrl.benchmark.corridor_figures import corridor_figure
+from signalrl.benchmark.corridor_measures import bands, progression
 from signalrl.benchmark.figures import Look, svg
 from signalrl.benchmark.signal_figures import (
     arrivals_figure,
     coordination_figure,
-    corridor_figure,
     split_figure,
     termination_figure,
 )
@@ -19,12 +20,10 @@ from signalrl.benchmark.signal_measures import (
     GAP_S,
     HOWS,
     arrivals_on_green,
-    bands,
     coordination,
     endings,
     periods,
     platoon_ratio,
-    progression,
     splits,
 )
 from signalrl.sumo.course import Approach, SignalCourse
