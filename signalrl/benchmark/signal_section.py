@@ -40,9 +40,10 @@ _SPLITS = (
     "a stroke at the longest. On the right, how often the phase was green."
 )
 _TERMINATIONS = (
-    f"How each green ended. Gap out: nobody was on the detectors in the last {GAP_S:g} s. Max out: "
-    "the longest allowed green was reached with traffic still coming. Cut off: traffic was still "
-    "coming, and the controller chose another phase or its program went on."
+    "How each green ended. Gap out: nobody was on the detectors, a drive of 2 s before the stop "
+    f"line, in the last {GAP_S:g} s, nor stood at the line. Max out: the longest allowed green was "
+    "reached with traffic still coming. Cut off: traffic was still coming, and the controller "
+    "chose another phase or its program went on."
 )
 _ARRIVALS = (
     "Arrivals on green: share of the vehicles that reach the stop line on green if nothing before "
@@ -54,10 +55,10 @@ _COORDINATION = (
     "the begin of green."
 )
 _CORRIDOR = (
-    "Time-space diagram of the corridor: {stops}. Of each bar the lower half is {forward} traffic, "
-    "the upper half {backward}. A dark band left the first signal on green and met green ever "
-    "since, at the speed limit; a pale one meets it at the next signal only. In the titles: how "
-    "much of the green meets green at the next signal, over the whole episode."
+    "Time-space diagram of the corridor; the signals are {stops}. Of each bar the lower half is "
+    "{forward} traffic, the upper half {backward}. A dark band left the first signal on green and "
+    "met green ever since, at the speed limit; a pale one meets it at the next signal only. In the "
+    "titles: how much of the green meets green at the next signal, over the whole episode."
 )
 
 
@@ -168,7 +169,7 @@ def _corridor(courses: Courses) -> str:
         first.begin_s,
     )
     caption = _CORRIDOR.format(
-        stops=", ".join(f"{k} {stop.signal}" for k, stop in enumerate(corridor.stops, 1)),
+        stops=", ".join(f"{k}: {stop.signal}" for k, stop in enumerate(corridor.stops, 1)),
         forward=corridor.forward,
         backward=corridor.backward,
     )
