@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from signalrl.benchmark import markup
 from signalrl.benchmark.controllers import POLICY
 from signalrl.benchmark.figures import (
     Course,
@@ -192,13 +193,13 @@ def _figures(
     maps = map_figure(roads, {name: _edges(details[name]) for name in mapped})
     return "".join(
         (
-            _figure(svg(delays), "Mean delay: 95 % interval, and a grey dot per seed."),
-            _figure(
+            markup.figure(svg(delays), "Mean delay: 95 % interval, and a grey dot per seed."),
+            markup.figure(
                 svg(queues),
                 "Queue before the signals, averaged over a thirtieth of the episode: mean over the "
                 "seeds; band from the lowest seed to the highest.",
             ),
-            _figure(
+            markup.figure(
                 f'<img src="{png(maps)}" alt="Maps of the network, one per controller">',
                 "Where vehicles lose time. The wider and darker, the more. Circles are signals.",
             ),
@@ -235,7 +236,7 @@ def _edges(episodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def _table(env: EnvironmentSummary) -> str:
     best = env.ranked[0].controller
     return (
-        _html_table(
+        markup.table(
             [title for _, title in _COLUMNS],
             [[_cell(c, column) for column, _ in _COLUMNS] for c in env.ranked],
             best=[c.controller == best for c in env.ranked],
@@ -270,7 +271,7 @@ def _differences(env: EnvironmentSummary) -> str:
     ]
     if not rows:
         return "<p>There is no other controller.</p>"
-    return _html_table(["controller", "against", "difference s [95 %]", "pairs", "it is"], rows)
+    return markup.table(["controller", "against", "difference s [95 %]", "pairs", "it is"], rows)
 
 
 def _violations(details: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -290,7 +291,7 @@ def _failures(summary: Summary) -> str:
     if not summary.failures:
         return ""
     rows = [[f.env, f.controller, str(f.seed), f.error] for f in summary.failures]
-    table = _html_table(["environment", "controller", "seed", "error"], rows, text_columns=(3,))
+    table = markup.table(["environment", "controller", "seed", "error"], rows, text_columns=(3,))
     return (
         f'<div class="warning"><p>{_plural(len(rows), "episode")} failed and '
         f"{'is' if len(rows) == 1 else 'are'} missing from the figures.</p>{table}</div>"
@@ -311,32 +312,6 @@ def _origin(summary: Summary) -> str:
     items.append(", ".join(f"{escape(k)} {escape(v)}" for k, v in about["versions"].items()))
     items.append("data: <code>episodes.csv</code>, <code>summary.json</code> beside this page")
     return "<h3>Origin</h3><ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
-
-
-def _html_table(
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    best: Sequence[bool] = (),
-    text_columns: Sequence[int] = (),
-) -> str:
-    lines = []
-    for i, row in enumerate(rows):
-        cells = "".join(
-            ('<td class="text">' if k in text_columns else "<td>") + f"{escape(cell)}</td>"
-            for k, cell in enumerate(row)
-        )
-        opening = '<tr class="best">' if i < len(best) and best[i] else "<tr>"
-        lines.append(f"{opening}{cells}</tr>")
-    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
-    return (
-        f'<div class="scroll"><table><thead><tr>{titles}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
-    )
-
-
-def _figure(content: str, caption: str) -> str:
-    return f"<figure>{content}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _plural(count: int, what: str) -> str:

@@ -1,0 +1,210 @@
+"""The course of one signal over an episode: what it showed, and what its detectors saw.
+
+Plain data that survives ``dataclasses.asdict`` and JSON; :meth:`SignalCourse.from_dict` is the way
+back. Nothing in it belongs to a single vehicle beyond the moment at which a detector saw one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Times = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The states of a signal, each shown until the next one.
+
+    Attributes:
+        time_s: When each began.
+        state: Its letters.
+    """
+
+    time_s: Times
+    state: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """When anybody was on a detector: spans that don't touch each other.
+
+    Attributes:
+        entered_s: Their begins, ascending.
+        left_s: Their ends.
+    """
+
+    entered_s: Times
+    left_s: Times
+
+
+@dataclass(frozen=True, slots=True)
+class StopLane:
+    """A lane before the stop line.
+
+    Attributes:
+        lane: Its id.
+        positions: Of its links in the signal's state.
+        stop: The detector at the stop line.
+        gap: The detectors a short drive before it, which tell whether more vehicles follow.
+    """
+
+    lane: str
+    positions: tuple[int, ...]
+    stop: Occupied
+    gap: Occupied
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """A road that leads to the signal.
+
+    Attributes:
+        edge: Its last edge.
+        name: Where its traffic drives: ``NB`` northbound, ``EB``, ``SB``, ``WB``.
+        positions: Of its main movement in the signal's state: straight on where it can.
+        distance_m: How far before the stop line arrivals are seen, on average.
+        arrival_s: When each vehicle would be at the stop line if nothing held it up.
+    """
+
+    edge: str
+    name: str
+    positions: tuple[int, ...]
+    distance_m: float
+    arrival_s: Times
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCourse:
+    """A phase of the signal.
+
+    Attributes:
+        state: Its greens.
+        name: Whom it serves, such as ``EB WB left``.
+        stored_s: Its green in the program stored with the network, where there is one.
+        longest_s: The longest green that was allowed, where there was a limit.
+    """
+
+    state: str
+    name: str
+    stored_s: float | None
+    longest_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A signal of a corridor.
+
+    Attributes:
+        signal: Its id.
+        distance_m: Driving distance from the first one's stop line, in the forward direction.
+        forward: Positions of the corridor's forward movement in its state.
+        backward: Of the opposite one; empty where there is none.
+        forward_s: Time to drive here from the stop before it, at the speed limit.
+        backward_s: Time to drive here from the stop behind it, in the opposite direction.
+        shown: What it showed.
+    """
+
+    signal: str
+    distance_m: float
+    forward: tuple[int, ...]
+    backward: tuple[int, ...]
+    forward_s: float | None
+    backward_s: float | None
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class CorridorCourse:
+    """What the signals of a corridor showed.
+
+    Attributes:
+        forward: Where traffic drives that passes the stops in their order: ``EB`` ...
+        backward: Where the opposite traffic drives.
+        stops: The signals in the forward direction.
+    """
+
+    forward: str
+    backward: str
+    stops: tuple[Stop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignalCourse:
+    """What one signal did in an episode, and who came.
+
+    Attributes:
+        signal: Its id.
+        begin_s: Begin of the episode.
+        end_s: Its end.
+        phases: In the order of the network.
+        shown: Its states.
+        lanes: The lanes before its stop lines.
+        approaches: The roads that lead to it, the busiest first.
+        corridor: The signals of the corridor, where there is one.
+    """
+
+    signal: str
+    begin_s: float
+    end_s: float
+    phases: tuple[PhaseCourse, ...]
+    shown: Shown
+    lanes: tuple[StopLane, ...]
+    approaches: tuple[Approach, ...]
+    corridor: CorridorCourse | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> SignalCourse:
+        """Build a course from what ``dataclasses.asdict`` made of it, JSON in between or not."""
+        corridor = data["corridor"]
+        return cls(
+            signal=data["signal"],
+            begin_s=data["begin_s"],
+            end_s=data["end_s"],
+            phases=tuple(PhaseCourse(**phase) for phase in data["phases"]),
+            shown=_shown(data["shown"]),
+            lanes=tuple(
+                StopLane(
+                    lane["lane"],
+                    tuple(lane["positions"]),
+                    _occupied(lane["stop"]),
+                    _occupied(lane["gap"]),
+                )
+                for lane in data["lanes"]
+            ),
+            approaches=tuple(
+                Approach(
+                    **{
+                        **approach,
+                        "positions": tuple(approach["positions"]),
+                        "arrival_s": tuple(approach["arrival_s"]),
+                    }
+                )
+                for approach in data["approaches"]
+            ),
+            corridor=None if corridor is None else _corridor(corridor),
+        )
+
+
+def _corridor(data: Mapping[str, Any]) -> CorridorCourse:
+    stops = tuple(
+        Stop(
+            **{
+                **stop,
+                "forward": tuple(stop["forward"]),
+                "backward": tuple(stop["backward"]),
+                "shown": _shown(stop["shown"]),
+            }
+        )
+        for stop in data["stops"]
+    )
+    return CorridorCourse(data["forward"], data["backward"], stops)
+
+
+def _shown(data: Mapping[str, Any]) -> Shown:
+    return Shown(tuple(data["time_s"]), tuple(data["state"]))
+
+
+def _occupied(data: Mapping[str, Any]) -> Occupied:
+    return Occupied(tuple(data["entered_s"]), tuple(data["left_s"]))
