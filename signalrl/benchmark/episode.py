@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from signalrl.benchmark.actuated import write_actuated
 from signalrl.benchmark.controllers import NATIVE, make_controller
+from signalrl.benchmark.programs import PROGRAMS, Site
 from signalrl.control.controllers import Controller
 from signalrl.control.controllers.policy import Policy
 from signalrl.control.monitor import Monitor, Violation
@@ -121,9 +121,8 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
     with tempfile.TemporaryDirectory(prefix="signalrl-episode-") as folder:
         outputs = Outputs(Path(spec.keep or folder), edges=spec.edges)
         additional: tuple[Path, ...] = ()
-        if spec.controller == "actuated":
-            path = Path(folder) / "actuated.add.xml"
-            additional = (write_actuated(network, scenario.timing, path),)
+        if spec.controller in NATIVE and (write := PROGRAMS[spec.controller].write):
+            additional = (write(Site(scenario, network, spec.seed, Path(folder))),)
         with Session(
             scenario,
             backend=spec.backend,

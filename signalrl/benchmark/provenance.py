@@ -19,7 +19,7 @@ _PACKAGE = Path(signalrl.__file__).resolve().parent
 _DISTRIBUTIONS = ("eclipse-sumo", "libsumo", "numpy", "onnxruntime", "sumo-rl", "matplotlib")
 _SHAPES_EPISODES = (
     *("control", "deploy", "env", "network", "scenario", "sumo"),
-    *("benchmark/actuated.py", "benchmark/controllers.py", "benchmark/episode.py"),
+    *("benchmark/controllers.py", "benchmark/episode.py", "benchmark/programs"),
 )
 """The sources that decide what happens in an episode."""
 _PROSE = {".md", ".png", ".svg", ".jpg"}
