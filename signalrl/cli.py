@@ -142,16 +142,31 @@ def train(
 
 @app.command()
 def benchmark(
-    env: Annotated[list[str], typer.Option(help="Environment; give it again for more.")],
-    controller: Annotated[
-        list[str],
-        typer.Option(
-            help="fixed, actuated, max-pressure, greedy ... or policy=PATH with a run folder, a "
-            "bundle or an .onnx file; give it again for more."
+    suite: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SUITE]",
+            help="A shipped suite (resco, surge, robust ...) or the file of one.",
         ),
-    ],
-    seeds: Annotated[str, typer.Option(help="Such as 101:111 (101 to 110) or 1,2,3.")],
-    out: Out,
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(help="Environment; give it again for more. With a suite, which of its own."),
+    ] = None,
+    controller: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="fixed, greedy, sotl:threshold=20 ... or policy=PATH with a run folder, a bundle "
+            "or an .onnx file; give it again for more. With a suite, beside its own."
+        ),
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="How many, from 101 on, or which: 101:111 (101 to 110), 1,2,3.")
+    ] = "10",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for what comes of it; runs/SUITE by default."),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Episodes at a time; one per core by default.")
     ] = None,
@@ -161,18 +176,19 @@ def benchmark(
     from rich.console import Console
 
     with _needs("train,deploy,bench"), _stoppable():
-        from signalrl.benchmark.runner import parse_seeds, run_benchmark
+        from signalrl.cli_benchmark import run_from
 
         console = Console(stderr=as_json)
         if not console.is_terminal:
             console = Console(stderr=as_json, width=120)  # a log has room for the tables
-        summary = run_benchmark(
-            env,
-            controller,
-            parse_seeds(seeds),
+        summary = run_from(
+            suite,
+            env or [],
+            controller or [],
+            seeds,
             out,
-            jobs=jobs or len(os.sched_getaffinity(0)),
-            console=console,
+            jobs or len(os.sched_getaffinity(0)),
+            console,
         )
     if as_json:
         _print_json(summary.to_dict())

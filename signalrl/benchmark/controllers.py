@@ -4,26 +4,93 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from signalrl.control.controllers import Controller, Greedy, MaxPressure
+from signalrl.benchmark.parameters import Value, defaults, parse_parameters
+from signalrl.benchmark.programs import PROGRAMS, Program, Site
+from signalrl.control.controllers import (
+    Controller,
+    Greedy,
+    LongestQueue,
+    MaxPressure,
+    ScheduleDriven,
+    SelfOrganizing,
+)
 from signalrl.errors import ConfigError
 
-NATIVE = {
-    "fixed": "the program stored with the network, run by SUMO",
-    "actuated": "SUMO's gap-based actuation of the stored phases",
-}
-CLASSICAL: dict[str, tuple[str, Callable[[], Controller]]] = {
-    "max-pressure": ("queues before the junction less queues behind it", MaxPressure),
-    "greedy": ("the phase with the most vehicles, queued and approaching", Greedy),
-    "greedy-switching": (
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A controller that is run by the control loop.
+
+    Attributes:
+        description: What it does, in a few words.
+        source: Where it comes from.
+        make: Builds it; its keyword-only arguments are its parameters.
+    """
+
+    description: str
+    source: str
+    make: Callable[..., Controller]
+
+
+RESCO = "Ault and Sharon, NeurIPS 2021 (max-wave)"
+VARAIYA = "Varaiya, Transportation Research Part C 36, 2013"
+CLASSICAL: dict[str, Kind] = {
+    "longest-queue": Kind(
+        "the phase with the most queued vehicles",
+        "Wunderlich et al., IEEE T-ITS 9(3), 2008",
+        LongestQueue,
+    ),
+    "max-pressure": Kind("queues before the junction less queues behind it", VARAIYA, MaxPressure),
+    "max-pressure-all": Kind(
+        "max-pressure that counts approaching vehicles too",
+        VARAIYA,
+        partial(MaxPressure, count="all"),
+    ),
+    "max-pressure-room": Kind(
+        "max-pressure that weighs how free the lanes behind are",
+        "Gregoire et al., IEEE TCNS 2(2), 2015",
+        partial(MaxPressure, count="all", room=True),
+    ),
+    "max-pressure-cyclic": Kind(
+        "max-pressure that keeps the order of the phases",
+        "Levin et al., Transportation Research Part C 120, 2020",
+        partial(MaxPressure, count="all", cyclic=True),
+    ),
+    "greedy": Kind("the phase with the most vehicles, queued and approaching", RESCO, Greedy),
+    "greedy-switching": Kind(
         "greedy, less the vehicles that a change cuts off",
-        lambda: Greedy(switching_cost=1.0),
+        RESCO,
+        partial(Greedy, switching_cost=1.0),
+    ),
+    "greedy-adaptive": Kind(
+        "greedy with a cost of switching that grows with the queue",
+        RESCO,
+        partial(Greedy, switching_cost=1.0, growth=4.0),
+    ),
+    "sotl": Kind(
+        "self-organizing lights (platoon), published parameters",
+        "Gershenson, Complex Systems 16, 2005",
+        SelfOrganizing,
+    ),
+    "sotl-tuned": Kind(
+        "self-organizing lights (platoon), tuned on other seeds",
+        "Gershenson, Complex Systems 16, 2005",
+        partial(SelfOrganizing, threshold=60.0, min_green_s=10.0),
+    ),
+    "schedule": Kind(
+        "the schedule of phases with the least delay, as far as is in sight",
+        "Xie et al., Transportation Research Part C 24, 2012 (Surtrac)",
+        ScheduleDriven,
     ),
 }
 POLICY = "policy"
+BOUNDS = ("floor",)
+"""What stands beside the controllers as a limit, and competes with none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +101,50 @@ class Entry:
         label: What it is called in results.
         kind: A name of the catalog.
         path: Run folder, bundle or ONNX file of a policy; None for the others.
+        parameters: Those that differ from the defaults.
     """
 
     label: str
     kind: str
     path: Path | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def is_native(self) -> bool:
         """Whether SUMO runs it, without the control loop."""
-        return self.kind in NATIVE
+        return self.kind in PROGRAMS
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is a bound, which no controller can reach, rather than a controller."""
+        return self.kind in BOUNDS
 
     @property
     def description(self) -> str:
         """What it does, in a few words."""
-        if self.kind in NATIVE:
-            return NATIVE[self.kind]
-        if self.kind in CLASSICAL:
-            return CLASSICAL[self.kind][0]
-        return f"the trained policy in {self.path}"
+        return f"the trained policy in {self.path}" if self.path else _kind(self.kind).description
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
+        return "signalrl" if self.path else _kind(self.kind).source
 
 
 def controller_names() -> tuple[str, ...]:
     """Return what ``--controller`` takes."""
-    return (*NATIVE, *CLASSICAL, f"{POLICY}=PATH")
+    return (*PROGRAMS, *CLASSICAL, f"{POLICY}=PATH")
 
 
 def parse_controllers(texts: Sequence[str]) -> tuple[Entry, ...]:
     """Turn names as they are written into controllers with distinct labels.
 
+    Args:
+        texts: A name of the catalog, one with parameters such as ``sotl:threshold=20,platoon=2``,
+            or ``policy=PATH``.
+
     Raises:
-        ConfigError: A name is unknown or comes twice, or a policy is not there.
+        ConfigError: A name or a parameter is unknown, a controller comes twice, or a policy is not
+            there.
     """
     if not texts:
         raise ConfigError(f"expected at least one controller, got none; {_choices()}")
@@ -78,31 +158,44 @@ def parse_controllers(texts: Sequence[str]) -> tuple[Entry, ...]:
             path = Path(text.partition("=")[2])
             _check_policy(path)
             entries.append(Entry(labels[path], POLICY, path))
-        elif text in NATIVE or text in CLASSICAL:
-            entries.append(Entry(text, text))
         else:
-            raise ConfigError(_unknown(text))
+            name, _, settings = text.partition(":")
+            known = defaults(_builder(name))
+            entries.append(Entry(text, name, None, parse_parameters(text, settings, known)))
     return tuple(entries)
 
 
-def make_controller(kind: str, policy: Path | None = None) -> Controller:
+def make_controller(
+    kind: str, policy: Path | None = None, parameters: Mapping[str, Value] | None = None
+) -> Controller:
     """Build a controller that is run by the control loop.
 
     Args:
         kind: A name of the catalog that is not native.
         policy: Bundle or ONNX file, for a policy.
+        parameters: Those that differ from the defaults.
 
     Raises:
         ConfigError: There is no such controller.
         BundleError: The policy can't be loaded.
     """
     if kind in CLASSICAL:
-        return CLASSICAL[kind][1]()
+        return CLASSICAL[kind].make(**(parameters or {}))
     if kind == POLICY and policy is not None:
         from signalrl.deploy.policy import load_policy
 
         return load_policy(policy)
     raise ConfigError(_unknown(kind))
+
+
+def write_program(kind: str, site: Site, parameters: Mapping[str, Value]) -> tuple[Path, ...]:
+    """Write the signal program of a native controller; return the additional files for SUMO.
+
+    Raises:
+        SignalRLError: The program can't be made for these signals.
+    """
+    write = PROGRAMS[kind].write
+    return () if write is None else (write(site, **parameters),)
 
 
 def is_run_folder(path: Path) -> bool:
@@ -155,10 +248,23 @@ def _check_policy(path: Path) -> None:
         )
 
 
+def _kind(name: str) -> Kind | Program:
+    kind = CLASSICAL.get(name) or PROGRAMS.get(name)
+    if kind is None:
+        raise ConfigError(_unknown(name))
+    return kind
+
+
+def _builder(name: str) -> Callable[..., object] | None:
+    """Return what takes the parameters of a controller, or None where there are none."""
+    kind = _kind(name)
+    return kind.make if isinstance(kind, Kind) else kind.write
+
+
 def _unknown(name: str) -> str:
     if name.partition("=")[0] == POLICY:
         return f"expected policy=PATH with a run folder, a bundle or an .onnx file, got {name!r}"
-    near = difflib.get_close_matches(name, [*NATIVE, *CLASSICAL, POLICY], n=1)
+    near = difflib.get_close_matches(name, [*PROGRAMS, *CLASSICAL, POLICY], n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"expected the name of a controller, got {name!r}; {hint}{_choices()}"
 

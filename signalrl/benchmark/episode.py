@@ -14,19 +14,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from signalrl.benchmark.actuated import write_actuated
 from signalrl.benchmark.approaches import (
     approach_delay_s,
     fairness,
     find_approaches,
     is_gridlocked,
 )
-from signalrl.benchmark.controllers import NATIVE, make_controller
+from signalrl.benchmark.controllers import make_controller, write_program
+from signalrl.benchmark.parameters import Value
+from signalrl.benchmark.programs import PROGRAMS, Site
 from signalrl.control.controllers import Controller
 from signalrl.control.controllers.policy import Policy
 from signalrl.control.monitor import Monitor, Violation
@@ -34,9 +36,12 @@ from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.scenario.catalog import load_scenario
+from signalrl.sumo.course import SignalCourse
 from signalrl.sumo.episode import Outputs, scenario_network
 from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_edges, read_trips
 from signalrl.sumo.process import Backend, die_with_parent
+from signalrl.sumo.recording import read_recording
+from signalrl.sumo.watch import watch_busiest
 
 WATCH_S = 1.0
 """How often the states of SUMO's own programs are looked at."""
@@ -52,6 +57,9 @@ class EpisodeSpec:
         seed: Decides everything that is random.
         result: The file to write.
         policy: Bundle or ONNX file of a policy.
+        parameters: Those of the controller that differ from the defaults.
+        settings: Values that take the place of the scenario's.
+        watch: Whether to record the busiest signal, and the busiest corridor, in full.
         backend: libsumo, traci or auto.
         keep: An existing folder in which SUMO's own outputs are left; None to drop them.
         parent: Process that has to be alive for this to make sense; 0 for any.
@@ -62,6 +70,9 @@ class EpisodeSpec:
     seed: int
     result: str
     policy: str | None = None
+    parameters: dict[str, Value] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    watch: bool = False
     backend: Backend = "libsumo"
     keep: str | None = None
     parent: int = 0
@@ -107,6 +118,7 @@ class EpisodeResult:
         arrivals: Vehicles that reached their destination, per minute.
         approach_delay_s: Mean delay per approach, by the edge before the stop line.
         edge_delay_s: Vehicle-seconds lost per edge, where there are any.
+        signal: The course of the busiest signal and corridor, where it was recorded.
     """
 
     metrics: EpisodeMetrics
@@ -122,6 +134,7 @@ class EpisodeResult:
     arrivals: list[int]
     approach_delay_s: dict[str, float]
     edge_delay_s: dict[str, float]
+    signal: SignalCourse | None
 
 
 def run_episode(spec: EpisodeSpec) -> EpisodeResult:
@@ -131,15 +144,26 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
         SignalRLError: The scenario, the policy or the simulation failed.
     """
     began_s = time.perf_counter()
-    scenario = load_scenario(spec.scenario)
+    scenario = load_scenario(spec.scenario, settings=spec.settings)
     network = scenario_network(scenario)
+    native = spec.controller in PROGRAMS
     series = Series([], [], [])
     with tempfile.TemporaryDirectory(prefix="signalrl-episode-") as folder:
+        own = Path(folder)
         outputs = Outputs(Path(spec.keep or folder), details=True)
         additional: tuple[Path, ...] = ()
-        if spec.controller == "actuated":
-            path = Path(folder) / "actuated.add.xml"
-            additional = (write_actuated(network, scenario.timing, path),)
+        if native:
+            site = Site(scenario, network, spec.seed, own)
+            additional = write_program(spec.controller, site, spec.parameters)
+        recording = None
+        if spec.watch:
+            (own / "watch").mkdir()
+            recording = watch_busiest(
+                *(scenario, network, spec.seed, own / "watch"),
+                native=native,
+                additional=additional,
+            )
+            additional = (*additional, recording.additional)
         with Session(
             scenario,
             backend=spec.backend,
@@ -147,16 +171,19 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             outputs=outputs,
             additional=additional,
         ) as session:
-            if spec.controller in NATIVE:
+            if native:
                 violations = _leave_to_sumo(session, spec.seed, series)
             else:
                 policy = None if spec.policy is None else Path(spec.policy)
-                controller = make_controller(spec.controller, policy)
+                controller = make_controller(spec.controller, policy, spec.parameters)
                 violations = _control(session, spec.seed, controller, series)
             sim_s = session.plant.time_s - scenario.begin_s
             session.stop()
         trips, edges = read_trips(outputs.tripinfo), read_edges(outputs.edge_data)
         delays_s = approach_delay_s(find_approaches(network), edges)
+        signal = None
+        if recording is not None:
+            signal = read_recording(recording, scenario.begin_s, scenario.end_s)
         lost_s = dict(zip(edges.ids, edges.loss_s.sum(axis=0).tolist(), strict=True))
         return EpisodeResult(
             metrics=metrics_of(trips, outputs),
@@ -172,6 +199,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             arrivals=_per_minute(trips, scenario.begin_s, sim_s),
             approach_delay_s={edge: round(s, 2) for edge, s in delays_s.items()},
             edge_delay_s={edge: round(s, 1) for edge, s in lost_s.items() if s > 0.0},
+            signal=signal,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import shlex
 import subprocess
@@ -19,7 +20,7 @@ _PACKAGE = Path(signalrl.__file__).resolve().parent
 _DISTRIBUTIONS = ("eclipse-sumo", "libsumo", "numpy", "onnxruntime", "sumo-rl", "matplotlib")
 _SHAPES_EPISODES = (
     *("control", "deploy", "env", "network", "scenario", "sumo"),
-    *("benchmark/actuated.py", "benchmark/controllers.py", "benchmark/episode.py"),
+    *("benchmark/controllers.py", "benchmark/episode.py", "benchmark/programs"),
 )
 """The sources that decide what happens in an episode."""
 _PROSE = {".md", ".png", ".svg", ".jpg"}
@@ -55,20 +56,23 @@ def commit() -> str | None:
 
 
 def command(
-    scenarios: Sequence[str],
+    suite: str | None,
+    environments: Sequence[str],
     controllers: Sequence[str],
     seeds: Sequence[int],
     out: Path,
     jobs: int,
 ) -> str:
     """Return the command line that makes the same results again."""
-    words = ["signalrl", "benchmark"]
-    for scenario in scenarios:
-        words += ["--env", scenario]
+    words = ["signalrl", "benchmark", *([suite] if suite else [])]
+    for environment in environments:
+        words += ["--env", environment]
     for controller in controllers:
         words += ["--controller", controller]
     ends = range(seeds[0], seeds[-1] + 1)
-    text = f"{ends.start}:{ends.stop}" if list(seeds) == list(ends) else ",".join(map(str, seeds))
+    text = ",".join(map(str, seeds)) if len(seeds) > 1 else f"{seeds[0]},"
+    if len(seeds) > 1 and list(seeds) == list(ends):
+        text = f"{ends.start}:{ends.stop}"
     return shlex.join([*words, "--seeds", text, "--jobs", str(jobs), "--out", str(out)])
 
 
@@ -76,14 +80,16 @@ def scenario_digest(scenario: Scenario) -> str:
     """Return a hash of everything that a scenario's episodes are made from."""
     own = (p for p in scenario.folder.rglob("*") if p.is_file() and p.suffix not in _PROSE)
     needed = (scenario.network_file, *scenario.route_files, *scenario.additional_files)
-    return _digest([scenario.name, *map(_file_hash, [*sorted(own), *needed])])
+    content = scenario.model_dump_json(exclude={"folder"})
+    return _digest([content, *map(_file_hash, [*sorted(own), *needed])])
 
 
 def spec_digest(scenario_hash: str, entry: Entry, backend: str) -> str:
     """Return a hash of what the episodes of a scenario and a controller are made from."""
     policy = "" if entry.path is None else policy_digest(entry.path)
     sumo = metadata.version("eclipse-sumo")
-    return _digest([scenario_hash, entry.kind, policy, backend, sumo, _code_hash()])
+    parameters = json.dumps(dict(entry.parameters), sort_keys=True)
+    return _digest([scenario_hash, entry.kind, parameters, policy, backend, sumo, _code_hash()])
 
 
 @cache

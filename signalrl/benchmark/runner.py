@@ -1,4 +1,4 @@
-"""Runs environments x controllers x seeds, and reports on them."""
+"""Runs a suite: environments x controllers x seeds; and reports on it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from signalrl.benchmark.controllers import Entry, is_run_folder, parse_controlle
 from signalrl.benchmark.episode import EpisodeSpec
 from signalrl.benchmark.processes import EpisodePool
 from signalrl.benchmark.progress import BenchmarkProgress
-from signalrl.benchmark.seeds import parse_seeds
 from signalrl.benchmark.store import Failure, Key, Row, Store, replace_text
+from signalrl.benchmark.suite import Case, Suite
 from signalrl.benchmark.summary import LEGEND, Summary, summarize
 from signalrl.errors import ConfigError
-from signalrl.scenario.catalog import load_scenario, scenario_names
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.process import Backend
 
-__all__ = ["parse_seeds", "run_benchmark"]
+__all__ = ["run_benchmark"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to be run, checked."""
+    """What is to be run, checked: each case with its scenario, by the name of the latter."""
 
-    scenarios: tuple[Scenario, ...]
+    suite: Suite
+    cases: dict[str, tuple[Case, Scenario]]
     entries: tuple[Entry, ...]
     seeds: tuple[int, ...]
     backend: Backend
@@ -38,28 +38,29 @@ class _Plan:
     @property
     def keys(self) -> Iterator[Key]:
         """Every episode; seeds first, so that an interrupted benchmark has whole pairs."""
-        for scenario in self.scenarios:
+        for name in self.cases:
             for seed in self.seeds:
                 for entry in self.entries:
-                    yield scenario.name, entry.label, seed
+                    yield name, entry.label, seed
 
     def digests(self) -> dict[tuple[str, str], str]:
         """Hash what the episodes of each environment and controller are made from."""
         return {
-            (scenario.name, entry.label): provenance.spec_digest(digest, entry, self.backend)
-            for scenario in self.scenarios
+            (name, entry.label): provenance.spec_digest(digest, entry, self.backend)
+            for name, (_, scenario) in self.cases.items()
             for digest in [provenance.scenario_digest(scenario)]
             for entry in self.entries
         }
 
 
 def run_benchmark(
-    scenarios: Sequence[str],
-    controllers: Sequence[str],
+    suite: Suite,
     seeds: Sequence[int],
     out: Path,
+    *,
     jobs: int = 2,
     backend: Backend = "libsumo",
+    command: str = "",
     console: Console | None = None,
 ) -> Summary:
     """Benchmark controllers, each episode in a fresh process; write results and a report.
@@ -69,13 +70,13 @@ def run_benchmark(
     rest goes on.
 
     Args:
-        scenarios: Names, Gymnasium ids or folders.
-        controllers: Names of the catalog, or ``policy=PATH`` with a run folder, a bundle or an
-            ONNX file.
+        suite: Environments and controllers; ``Suite.of(environments, controllers)`` makes one of
+            names, ``load_suite(name)`` loads one.
         seeds: The same for every controller, so that differences are paired.
         out: Folder for ``episodes.csv``, ``summary.json``, ``report.html`` and the details.
         jobs: Episodes at a time.
         backend: How SUMO is driven.
+        command: The command line that makes the same results again, for the record.
         console: Where progress and the tables are shown; standard output by default.
 
     Returns:
@@ -88,9 +89,9 @@ def run_benchmark(
         KeyboardInterrupt: It was stopped; what is finished stays.
     """
     console = console or Console()
-    plan = _plan(scenarios, controllers, seeds, jobs, backend)
+    plan = _plan(suite, seeds, jobs, backend)
     about = {
-        "command": provenance.command(scenarios, controllers, plan.seeds, out, jobs),
+        "command": command,
         "commit": provenance.commit(),
         "versions": provenance.versions(),
     }
@@ -99,24 +100,25 @@ def run_benchmark(
         forgotten = store.open(digests, about)
         finished = {row.key for row in store.rows}
         missing = [key for key in plan.keys if key not in finished]
-        total = len(plan.scenarios) * len(plan.entries) * len(plan.seeds)
+        total = len(plan.cases) * len(plan.entries) * len(plan.seeds)
         _say(console, _opening(total, total - len(missing), forgotten, out))
         failures = _run(plan, missing, store, jobs, console)
         store.finish(plan.keys, failures)
         summary = summarize(
             store.rows,
-            [(s.name, s.title) for s in plan.scenarios],
-            [(entry.label, entry.description) for entry in plan.entries],
+            [(name, case.title or s.title) for name, (case, s) in plan.cases.items()],
+            plan.entries,
             plan.seeds,
             failures,
             out=out,
             about=about,
+            suite=plan.suite,
         )
         replace_text(out / "summary.json", json.dumps(summary.to_dict(), indent=2) + "\n")
         _say(console, "drawing the report")
         from signalrl.benchmark.report import write_report
 
-        write_report(summary, store, {s.name: s for s in plan.scenarios})
+        write_report(summary, store, {name: s for name, (_, s) in plan.cases.items()})
     for table in summary.tables():
         console.print(table)
     _say(console, LEGEND)
@@ -126,18 +128,7 @@ def run_benchmark(
     return summary
 
 
-def _plan(
-    scenarios: Sequence[str],
-    controllers: Sequence[str],
-    seeds: Sequence[int],
-    jobs: int,
-    backend: Backend,
-) -> _Plan:
-    if not scenarios:
-        raise ConfigError(
-            "expected at least one environment, got none; choose from "
-            + ", ".join(scenario_names())
-        )
+def _plan(suite: Suite, seeds: Sequence[int], jobs: int, backend: Backend) -> _Plan:
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ConfigError(
             f"expected distinct seeds of at least 0, got {list(seeds)}; give some such as 101:111"
@@ -148,14 +139,16 @@ def _plan(
         raise ConfigError(
             "the report needs the package matplotlib, found none; pip install matplotlib"
         )
-    loaded = tuple(load_scenario(scenario) for scenario in scenarios)
-    names = [scenario.name for scenario in loaded]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ConfigError(
-            f"expected environments with distinct names, got {twice[0]!r} twice; "
-            "rename one of the folders"
-        )
-    return _Plan(loaded, parse_controllers(controllers), tuple(seeds), backend)
+    cases: dict[str, tuple[Case, Scenario]] = {}
+    for case in suite.cases():
+        scenario = case.load()
+        if scenario.name in cases:
+            raise ConfigError(
+                f"expected environments with distinct names, got {scenario.name!r} twice; "
+                "rename one of the folders"
+            )
+        cases[scenario.name] = case, scenario
+    return _Plan(suite, cases, parse_controllers(suite.controllers), tuple(seeds), backend)
 
 
 def _run(
@@ -164,26 +157,30 @@ def _run(
     """Run what is missing; return what failed."""
     if not missing:
         return []
+    entries = {entry.label: entry for entry in plan.entries}
     policies = {
-        entry.label: str(_loadable(entry, store.folder, console))
-        for entry in plan.entries
-        if entry.path is not None and any(label == entry.label for _, label, _ in missing)
+        label: str(_loadable(entry, store.folder, console))
+        for label, entry in entries.items()
+        if entry.path is not None and any(label == other for _, other, _ in missing)
     }
-    kinds = {entry.label: entry.kind for entry in plan.entries}
-    folders = {scenario.name: str(scenario.folder) for scenario in plan.scenarios}
     specs = [
         (
             key,
             EpisodeSpec(
-                scenario=folders[key[0]],
-                controller=kinds[key[1]],
-                seed=key[2],
+                scenario=str(scenario.folder),
+                controller=entries[label].kind,
+                seed=seed,
                 result=str(store.details(key)),
-                policy=policies.get(key[1]),
+                policy=policies.get(label),
+                parameters=dict(entries[label].parameters),
+                settings=case.settings,
+                watch=seed == plan.seeds[0],
                 backend=plan.backend,
             ),
         )
         for key in missing
+        for name, label, seed in [key]
+        for case, scenario in [plan.cases[name]]
     ]
     failures = []
     try:

@@ -1,8 +1,11 @@
-"""Means, paired differences and their bootstrap intervals, with nothing but NumPy.
+"""Means, paired differences, their bootstrap intervals, and a test of signed ranks.
 
 The intervals are expanded percentile intervals: the percentile bootstrap of the mean, taken at
 levels that make up for how much too narrow it is with few values (Hesterberg, *What Teachers Should
 Know About the Bootstrap*, The American Statistician 69(4), 2015, section 3.3.1). Ten seeds are few.
+With few values even such an interval claims a difference that is none a little too often, above
+all where one seed is far from the others. A claim therefore needs Wilcoxon's signed-rank test too
+(*Individual Comparisons by Ranking Methods*, Biometrics Bulletin 1(6), 1945).
 """
 
 from __future__ import annotations
@@ -19,8 +22,11 @@ import numpy.typing as npt
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SEED = 20260101
-MIN_PAIRS = 6
-"""With fewer pairs a chance of ``2 ** (1 - n)`` above 5 % gives all of them the same sign."""
+CLAIM_P = 0.01
+"""A difference is claimed where the test's p-value is below. It is stricter than the interval, since
+a table of many controllers makes many comparisons."""
+MIN_PAIRS = 8
+"""With fewer pairs even differences of one sign have a p-value, ``2 ** (1 - n)``, above that."""
 _BLOCK = 500
 _ANGLES = 20_001
 
@@ -56,11 +62,15 @@ class Comparison:
     Attributes:
         reference: Name of the reference.
         difference: Controller minus reference, over the seeds that both have.
-        verdict: What the interval allows to say of the controller's value.
+        median: Median of the differences.
+        p_value: Of Wilcoxon's two-sided signed-rank test; 1 where nothing differs.
+        verdict: What interval and test allow to say of the controller's value.
     """
 
     reference: str
     difference: Estimate
+    median: float
+    p_value: float
     verdict: Verdict
 
 
@@ -91,26 +101,12 @@ def bootstrap_mean(
     return Estimate(mean, float(low), float(high), n)
 
 
-def paired_difference(
-    values: Mapping[int, float], reference: Mapping[int, float]
-) -> Estimate | None:
-    """Return the mean of ``values - reference`` over the seeds that both have.
-
-    Pairing takes out what a seed's traffic does to both of them.
-
-    Returns:
-        The estimate, or None where they share no seed.
-    """
-    seeds = sorted(values.keys() & reference.keys())
-    if not seeds:
-        return None
-    return bootstrap_mean(np.array([values[s] - reference[s] for s in seeds]))
-
-
 def compare(
     name: str, values: Mapping[int, float], reference: Mapping[int, float]
 ) -> Comparison | None:
-    """Compare with a reference; "lower" and "higher" are said only where the interval says so.
+    """Compare with a reference, seed by seed: that takes out what a seed's traffic does to both.
+
+    "Lower" and "higher" are said only where both the interval and the test say so.
 
     Args:
         name: Name of the reference.
@@ -120,8 +116,21 @@ def compare(
     Returns:
         The comparison, or None where they share no seed.
     """
-    difference = paired_difference(values, reference)
-    return None if difference is None else Comparison(name, difference, _verdict(difference))
+    seeds = sorted(values.keys() & reference.keys())
+    if not seeds:
+        return None
+    x = np.array([values[s] - reference[s] for s in seeds])
+    difference, p_value = bootstrap_mean(x), signed_rank(x)
+    return Comparison(name, difference, float(np.median(x)), p_value, _verdict(difference, p_value))
+
+
+def signed_rank(differences: npt.NDArray[np.float64]) -> float:
+    """Return the p-value of Wilcoxon's two-sided signed-rank test; exact where it can be."""
+    if not differences.any():
+        return 1.0
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(differences).pvalue)
 
 
 def expanded_tail(n: int, confidence: float = CONFIDENCE) -> float:
@@ -134,9 +143,11 @@ def expanded_tail(n: int, confidence: float = CONFIDENCE) -> float:
     return NormalDist().cdf(-math.sqrt(n / (n - 1)) * t)
 
 
-def _verdict(difference: Estimate) -> Verdict:
+def _verdict(difference: Estimate, p_value: float) -> Verdict:
     if difference.n < MIN_PAIRS:
         return "too few seeds"
+    if p_value >= CLAIM_P:
+        return "no difference"
     if difference.high < 0.0:
         return "lower"
     return "higher" if difference.low > 0.0 else "no difference"

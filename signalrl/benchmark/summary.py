@@ -11,15 +11,15 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from signalrl.benchmark.controllers import Entry
 from signalrl.benchmark.statistics import Comparison, Estimate, bootstrap_mean, compare
 from signalrl.benchmark.store import Failure, Row
+from signalrl.benchmark.suite import Measure, Suite
 
 ESTIMATED = (
-    "mean_delay_s",
-    "median_delay_s",
-    "p95_delay_s",
-    "mean_travel_time_s",
-    "mean_waiting_s",
+    *("mean_delay_s", "median_delay_s", "p95_delay_s", "mean_travel_time_s", "mean_waiting_s"),
+    *("resco_delay_s", "worst_approach_s", "fairness"),
+    *("mean_stops", "throughput_veh_h", "co2_g_km"),
 )
 LEGEND = (
     "stuck: vehicles unfinished or never inserted; wrong: unsafe signal states; both per episode; "
@@ -27,7 +27,7 @@ LEGEND = (
 )
 COUNTED = (
     *("vehicles", "arrived", "unfinished", "undeparted", "teleports", "collisions"),
-    *("vetoes", "violations"),
+    *("gridlocked", "vetoes", "violations"),
 )
 
 
@@ -38,25 +38,31 @@ class ControllerSummary:
     Attributes:
         controller: Its label.
         description: What it does.
+        is_bound: Whether it is a bound, which no controller can reach, rather than a controller.
         n: Episodes.
+        measure: The delay by which controllers rank, one of ``ESTIMATED``.
         estimates: Mean over the seeds with its interval, for each of ``ESTIMATED``.
-        counts: Mean per episode, for each of ``COUNTED``.
-        delay_s: Mean delay per seed.
-        against_best: Mean delay against the best of the other controllers.
+        counts: Mean per episode, for each of ``COUNTED``; of ``gridlocked``, the rate.
+        delay_s: The measure per seed.
+        against_best: The measure against the best of the other controllers.
+        against: The measure against each of the others.
     """
 
     controller: str
     description: str
+    is_bound: bool
     n: int
+    measure: Measure
     estimates: dict[str, Estimate]
     counts: dict[str, float]
     delay_s: dict[int, float]
     against_best: Comparison | None
+    against: dict[str, Comparison]
 
     @property
     def delay(self) -> Estimate:
-        """Mean delay per vehicle in s."""
-        return self.estimates["mean_delay_s"]
+        """The delay by which controllers rank, per vehicle in s."""
+        return self.estimates[self.measure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +75,19 @@ class EnvironmentSummary:
 
     @property
     def ranked(self) -> list[ControllerSummary]:
-        """The controllers by mean delay, the lowest first."""
-        return sorted(self.controllers, key=lambda c: (c.delay.mean, c.controller))
+        """The controllers by mean delay, the lowest first; bounds before them."""
+        return sorted(self.controllers, key=lambda c: (not c.is_bound, c.delay.mean, c.controller))
+
+    @property
+    def best(self) -> ControllerSummary | None:
+        """The controller with the lowest mean delay."""
+        return next((c for c in self.ranked if not c.is_bound), None)
 
     def headline(self) -> str:
         """Say who has the lowest delay, and whether the interval of the difference agrees."""
-        if not self.controllers:
+        best = self.best
+        if best is None:
             return "No episode was finished."
-        best = self.ranked[0]
         text = f"{best.controller} has the lowest mean delay, {best.delay} s"
         if best.against_best is None:
             return f"{text}."
@@ -87,7 +98,7 @@ class EnvironmentSummary:
             + {
                 "lower": "it is better.",
                 "higher": "it is not better on the seeds that both have.",
-                "no difference": "the interval does not tell them apart.",
+                "no difference": "the seeds do not tell them apart.",
                 "too few seeds": "too few seeds to say whether it is better.",
             }[best.against_best.verdict]
         )
@@ -103,6 +114,8 @@ class Summary:
         seeds: The seeds that were asked for.
         failures: Episodes that failed.
         about: Command, commit and versions.
+        suite: What was asked for.
+        sources: Where each controller comes from, by label.
     """
 
     out: Path
@@ -110,6 +123,8 @@ class Summary:
     seeds: tuple[int, ...]
     failures: tuple[Failure, ...]
     about: Mapping[str, Any]
+    suite: Suite
+    sources: Mapping[str, str]
 
     @property
     def report(self) -> Path:
@@ -125,7 +140,10 @@ class Summary:
         """Return the summary as plain JSON data."""
         return {
             **self.about,
+            "title": self.suite.title,
+            "measure": self.suite.measure,
             "seeds": list(self.seeds),
+            "league": [asdict(line) for line in league(self)],
             "environments": {
                 env.env: {
                     "title": env.title,
@@ -137,55 +155,105 @@ class Summary:
         }
 
     def tables(self) -> list[Table]:
-        """Return a table per environment for the terminal."""
-        return [_table(env) for env in self.environments]
+        """Return a table per environment for the terminal, and the league where there are more."""
+        tables = [_table(env) for env in self.environments]
+        return [*tables, _league_table(self)] if len(tables) > 1 else tables
 
 
 def summarize(
     rows: Sequence[Row],
     environments: Sequence[tuple[str, str]],
-    controllers: Sequence[tuple[str, str]],
+    controllers: Sequence[Entry],
     seeds: Sequence[int],
     failures: Sequence[Failure],
     *,
     out: Path,
     about: Mapping[str, Any],
+    suite: Suite,
 ) -> Summary:
     """Summarise finished episodes.
 
     Args:
         rows: Finished episodes; those of other environments, controllers or seeds don't count.
         environments: Name and title of each.
-        controllers: Label and description of each.
+        controllers: Those that were asked for.
         seeds: The seeds that were asked for.
         failures: Episodes that failed.
         out: The folder of the results.
         about: Command, commit and versions.
+        suite: What was asked for.
     """
     wanted = set(seeds)
     summaries = []
     for env, title in environments:
         found = {
-            label: [r for r in rows if r.env == env and r.controller == label and r.seed in wanted]
-            for label, _ in controllers
+            entry.label: [
+                r for r in rows if r.env == env and r.controller == entry.label and r.seed in wanted
+            ]
+            for entry in controllers
         }
         delays = {
-            label: {r.seed: r.mean_delay_s for r in members}
-            for label, members in found.items()
-            if members
+            entry.label: {r.seed: float(getattr(r, suite.measure)) for r in found[entry.label]}
+            for entry in controllers
+            if found[entry.label] and not entry.is_bound
         }
         summaries.append(
             EnvironmentSummary(
                 env,
                 title,
                 tuple(
-                    _summary(label, description, found[label], delays)
-                    for label, description in controllers
-                    if found[label]
+                    _summary(entry, found[entry.label], delays, suite.measure)
+                    for entry in controllers
+                    if found[entry.label]
                 ),
             )
         )
-    return Summary(out, tuple(summaries), tuple(seeds), tuple(failures), about)
+    sources = {entry.label: entry.source for entry in controllers}
+    return Summary(out, tuple(summaries), tuple(seeds), tuple(failures), about, suite, sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A controller over all environments.
+
+    Attributes:
+        controller: Its label.
+        relative: Geometric mean over the environments of its delay over the lowest there.
+        wins: Environments in which no other has a lower mean delay.
+        gridlocked: Share of its episodes in which the network locked.
+        environments: In how many it has episodes.
+    """
+
+    controller: str
+    relative: float
+    wins: int
+    gridlocked: float
+    environments: int
+
+
+def league(summary: Summary) -> list[Standing]:
+    """Return the standings, the lowest relative delay first; bounds are left out."""
+    ratios: dict[str, list[float]] = {}
+    locked: dict[str, list[float]] = {}
+    for env in summary.environments:
+        if env.best is None:
+            continue
+        lowest = max(env.best.delay.mean, 1e-9)
+        for c in env.controllers:
+            if not c.is_bound:
+                ratios.setdefault(c.controller, []).append(c.delay.mean / lowest)
+                locked.setdefault(c.controller, []).append(c.counts["gridlocked"])
+    standings = [
+        Standing(
+            name,
+            math.exp(sum(math.log(max(r, 1e-9)) for r in values) / len(values)),
+            sum(r <= 1.0 for r in values),
+            sum(locked[name]) / len(locked[name]),
+            len(values),
+        )
+        for name, values in ratios.items()
+    ]
+    return sorted(standings, key=lambda s: (-s.environments, s.relative, s.controller))
 
 
 def signed(estimate: Estimate) -> str:
@@ -196,23 +264,32 @@ def signed(estimate: Estimate) -> str:
 
 
 def _summary(
-    label: str, description: str, rows: Sequence[Row], delays: Mapping[str, Mapping[int, float]]
+    entry: Entry,
+    rows: Sequence[Row],
+    delays: Mapping[str, Mapping[int, float]],
+    measure: Measure,
 ) -> ControllerSummary:
-    others = {name: values for name, values in delays.items() if name != label}
-    comparison = None
-    if others:
-        best = min(others, key=lambda name: (sum(others[name].values()) / len(others[name]), name))
-        comparison = compare(best, delays[label], others[best])
+    own = {row.seed: float(getattr(row, measure)) for row in rows}
+    others = {name: values for name, values in delays.items() if name != entry.label}
+    against = {name: compare(name, own, values) for name, values in others.items()}
+    best = min(
+        others,
+        key=lambda name: (sum(others[name].values()) / len(others[name]), name),
+        default=None,
+    )
     return ControllerSummary(
-        controller=label,
-        description=description,
+        controller=entry.label,
+        description=entry.description,
+        is_bound=entry.is_bound,
         n=len(rows),
+        measure=measure,
         estimates={
             name: bootstrap_mean([float(getattr(row, name)) for row in rows]) for name in ESTIMATED
         },
         counts={name: sum(getattr(row, name) for row in rows) / len(rows) for name in COUNTED},
-        delay_s=dict(delays[label]),
-        against_best=comparison,
+        delay_s=own,
+        against_best=None if best is None or entry.is_bound else against[best],
+        against={name: found for name, found in against.items() if found and not entry.is_bound},
     )
 
 
@@ -221,12 +298,19 @@ def _controller(c: ControllerSummary) -> dict[str, Any]:
     data.update({name: _estimate(estimate) for name, estimate in c.estimates.items()})
     data["per_episode"] = c.counts
     if c.against_best is not None:
-        data["against_best_other"] = {
-            "reference": c.against_best.reference,
-            "mean_delay_s": _estimate(c.against_best.difference),
-            "verdict": c.against_best.verdict,
-        }
+        data["against_best_other"] = _comparison(c.against_best)
+    data["against"] = {name: _comparison(found) for name, found in c.against.items()}
     return data
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    return {
+        "reference": found.reference,
+        "difference_s": _estimate(found.difference),
+        "median_difference_s": found.median,
+        "wilcoxon_p": found.p_value,
+        "verdict": found.verdict,
+    }
 
 
 def _estimate(estimate: Estimate) -> dict[str, float | int | list[float] | None]:
@@ -255,6 +339,24 @@ def _table(env: EnvironmentSummary) -> Table:
             number(c.counts["violations"]),
             "" if c.against_best is None else signed(c.against_best.difference),
         )
+    return table
+
+
+def _league_table(summary: Summary) -> Table:
+    table = Table(
+        title="all environments: delay relative to the lowest (geometric mean)",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("controller", overflow="fold")
+    for name in ("relative", "lowest in", "gridlocked"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for s in league(summary):
+        wins = f"{s.wins} of {s.environments}"
+        table.add_row(s.controller, f"{s.relative:.2f}", wins, f"{s.gridlocked:.0%}")
     return table
 
 

@@ -4,14 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from signalrl.benchmark.controllers import make_controller, parse_controllers, policy_digest
+from signalrl.benchmark.controllers import (
+    CLASSICAL,
+    make_controller,
+    parse_controllers,
+    policy_digest,
+)
+from signalrl.benchmark.programs import PROGRAMS
 from signalrl.control.controllers import Greedy, MaxPressure
 from signalrl.errors import ConfigError
 
 ALL = ("fixed", "actuated", "max-pressure", "greedy", "greedy-switching")
 
 
-def test_the_catalog_has_two_native_controllers_and_three_of_ours() -> None:
+def test_the_catalog_has_native_controllers_and_ours() -> None:
     entries = parse_controllers(ALL)
     assert [entry.label for entry in entries] == list(ALL)
     assert [entry.is_native for entry in entries] == [True, True, False, False, False]
@@ -24,6 +30,48 @@ def test_ours_are_built_by_name() -> None:
     assert isinstance(make_controller("greedy-switching"), Greedy)
     with pytest.raises(ConfigError, match="expected the name of a controller"):
         make_controller("fixed-time")
+
+
+@pytest.mark.parametrize("name", [*PROGRAMS, *CLASSICAL])
+def test_each_says_what_it_does_and_where_it_comes_from(name: str) -> None:
+    (entry,) = parse_controllers([name])
+    assert entry.description
+    assert entry.source
+    if not entry.is_native:
+        make_controller(name)
+
+
+def test_parameters_are_read_by_the_type_of_their_defaults() -> None:
+    texts = [
+        "sotl:threshold=20,platoon=2",
+        "max-pressure:count=all,cyclic=true",
+        "schedule:depth=2",
+    ]
+    found = [dict(entry.parameters) for entry in parse_controllers(texts)]
+    assert found == [
+        {"threshold": 20.0, "platoon": 2.0},
+        {"count": "all", "cyclic": True},
+        {"depth": 2},
+    ]
+    for text, parameters in zip(texts, found, strict=True):
+        make_controller(text.partition(":")[0], parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("greedy:switching_cots=1", "did you mean 'switching_cost'"),
+        ("greedy:switching_cost=much", "switching_cost as a number, got 'much'"),
+        ("schedule:depth=2.5", "depth as a whole number"),
+        ("max-pressure:count=some", "count as queued or all"),
+        ("max-pressure:cyclic=yes", "cyclic as true or false"),
+        ("fixed:cycle=90", "known: none"),
+        ("gredy:growth=1", "did you mean 'greedy'"),
+    ],
+)
+def test_bad_parameters_are_refused(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        parse_controllers([text])
 
 
 def test_one_policy_is_called_policy(tmp_path: Path) -> None:
@@ -52,7 +100,7 @@ def test_several_policies_are_called_after_what_tells_them_apart(tmp_path: Path)
     ("names", "says"),
     [
         ([], "at least one controller"),
-        (["gredy"], "did you mean 'greedy'.*choose from fixed, actuated"),
+        (["gredy"], "did you mean 'greedy'.*choose from fixed, webster"),
         (["policy"], "expected policy=PATH"),
         (["policy="], "expected policy=PATH"),
         (["policy=/no/such"], "does not exist"),

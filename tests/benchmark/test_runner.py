@@ -18,6 +18,7 @@ from onnx import TensorProto, helper
 from rich.console import Console
 
 from signalrl.benchmark.runner import run_benchmark
+from signalrl.benchmark.suite import Suite
 from signalrl.control.observation import FEATURES, Feature
 from signalrl.errors import ConfigError
 
@@ -27,7 +28,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from signalrl.benchmark.runner import run_benchmark
-run_benchmark([sys.argv[1]], ["fixed", "greedy"], range(20), Path(sys.argv[2]))
+from signalrl.benchmark.suite import Suite
+run_benchmark(Suite.of([sys.argv[1]], ["fixed", "greedy"]), range(20), Path(sys.argv[2]))
 """
 
 
@@ -63,10 +65,10 @@ def done(short: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, s
     broken.write_bytes(b"no model")
     console = quiet()
     summary = run_benchmark(
-        [str(short)],
-        ["fixed", "greedy", f"policy={policy}", f"policy={broken}"],
+        Suite.of([str(short)], ["fixed", "greedy", f"policy={policy}", f"policy={broken}"]),
         [1, 2, 3],
         out,
+        command="signalrl benchmark ... --seeds 1:4",
         console=console,
     )
     assert summary.exit_status == 1
@@ -157,7 +159,9 @@ def test_the_report_stands_alone(done: tuple[Path, str]) -> None:
 
 
 def test_one_controller_and_one_seed_make_a_report(short: Path, tmp_path: Path) -> None:
-    summary = run_benchmark([str(short)], ["greedy"], [5], tmp_path, jobs=1, console=quiet())
+    summary = run_benchmark(
+        Suite.of([str(short)], ["greedy"]), [5], tmp_path, jobs=1, console=quiet()
+    )
     assert summary.exit_status == 0
     assert "There is no other controller." in summary.report.read_text()
 
@@ -165,7 +169,9 @@ def test_one_controller_and_one_seed_make_a_report(short: Path, tmp_path: Path) 
 def test_a_benchmark_without_any_result_is_reported(short: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
-    summary = run_benchmark([str(short)], [f"policy={broken}"], [1], tmp_path, console=quiet())
+    summary = run_benchmark(
+        Suite.of([str(short)], [f"policy={broken}"]), [1], tmp_path, console=quiet()
+    )
     assert summary.exit_status == 1
     assert rows(tmp_path) == []
     assert "No episode was finished." in summary.report.read_text()
@@ -176,7 +182,8 @@ def test_only_what_is_missing_is_run(short: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def run(*seeds: int) -> dict[tuple[str, str], dict[str, str]]:
-        run_benchmark([str(short)], ["fixed", f"policy={policy}"], seeds, out, console=quiet())
+        suite = Suite.of([str(short)], ["fixed", f"policy={policy}"])
+        run_benchmark(suite, seeds, out, console=quiet())
         return {(row["controller"], row["seed"]): row for row in rows(out)}
 
     first = run(1)
@@ -204,9 +211,8 @@ def test_only_what_is_missing_is_run(short: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"scenarios": []}, "at least one environment"),
-        ({"scenarios": ["no-such"]}, "no-such"),
-        ({"controllers": ["gredy"]}, "greedy"),
+        ({"suite": Suite.of(["no-such"], ["fixed"])}, "no-such"),
+        ({"suite": Suite.of(["single"], ["gredy"])}, "greedy"),
         ({"seeds": []}, "distinct seeds"),
         ({"seeds": [1, 1]}, "distinct seeds"),
         ({"jobs": 0}, "at least one job"),
@@ -215,7 +221,7 @@ def test_only_what_is_missing_is_run(short: Path, tmp_path: Path) -> None:
 def test_bad_arguments_are_refused_before_anything_is_written(
     change: dict[str, object], says: str, tmp_path: Path
 ) -> None:
-    good = {"scenarios": ["single"], "controllers": ["fixed"], "seeds": [1], "jobs": 1}
+    good = {"suite": Suite.of(["single"], ["fixed"]), "seeds": [1], "jobs": 1}
     with pytest.raises(ConfigError, match=says):
         run_benchmark(**{**good, **change}, out=tmp_path / "out", console=quiet())  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
@@ -223,8 +229,9 @@ def test_bad_arguments_are_refused_before_anything_is_written(
 
 def test_environments_of_one_name_are_refused(short: Path, tmp_path: Path) -> None:
     twin = write_scenario(tmp_path / "short")
+    suite = Suite.of([str(short), str(twin)], ["fixed"])
     with pytest.raises(ConfigError, match="distinct names"):
-        run_benchmark([str(short), str(twin)], ["fixed"], [1], tmp_path / "o", console=quiet())
+        run_benchmark(suite, [1], tmp_path / "o", console=quiet())
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])

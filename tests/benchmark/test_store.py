@@ -12,8 +12,8 @@ SPECS = {("single", "fixed"): "one", ("single", "greedy"): "two"}
 
 
 def row(controller: str, seed: int, delay_s: float = 12.345678901) -> Row:
-    floats = (delay_s, 10.0, 30.0, 60.0, 5.0)
-    return Row("single", controller, seed, *floats, *range(8), 3600.0, 2.5, "f" * 64)
+    floats = (delay_s, 10.0, 30.0, 60.0, 5.0, 12.0, 1.5, 900.0, 210.0, 40.0, 0.7)
+    return Row("single", controller, seed, *floats, *range(9), 3600.0, 2.5, "f" * 64)
 
 
 def add(store: Store, *rows: Row) -> None:
@@ -28,10 +28,11 @@ def test_the_columns_are_those_that_scripts_rely_on(tmp_path: Path) -> None:
         store.open(SPECS, {})
         assert store.csv.read_text().strip() == (
             "env,controller,seed,mean_delay_s,median_delay_s,p95_delay_s,mean_travel_time_s,"
-            "mean_waiting_s,vehicles,arrived,unfinished,undeparted,teleports,collisions,vetoes,"
-            "violations,sim_s,wall_s,tripinfo_sha256"
+            "mean_waiting_s,resco_delay_s,mean_stops,throughput_veh_h,co2_g_km,worst_approach_s,"
+            "fairness,vehicles,arrived,unfinished,undeparted,teleports,collisions,gridlocked,"
+            "vetoes,violations,sim_s,wall_s,tripinfo_sha256"
         )
-    assert len(COLUMNS) == 19
+    assert len(COLUMNS) == 26
 
 
 def test_rows_come_back_as_they_went(tmp_path: Path) -> None:

@@ -2,36 +2,49 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from signalrl.benchmark.controllers import Entry
 from signalrl.benchmark.store import Failure, Row
-from signalrl.benchmark.summary import Summary, number, summarize
+from signalrl.benchmark.suite import Measure, Suite
+from signalrl.benchmark.summary import Summary, league, number, summarize
 
-CONTROLLERS = [("fixed", "the plan"), ("greedy", "the most vehicles"), ("policy", "learned")]
-MEAN_S = {"fixed": 40.0, "greedy": 17.0, "policy": 16.0}
+CONTROLLERS = [Entry("fixed", "fixed"), Entry("greedy", "greedy"), Entry("policy", "schedule")]
+MEAN_S = {"fixed": 40.0, "greedy": 17.0, "policy": 16.0, "floor": 3.0}
 
 
 def row(controller: str, seed: int, env: str = "single") -> Row:
     delay_s = MEAN_S[controller] + seed % 3 + 0.05 * (seed % 2) * (controller == "policy")
     floats = (delay_s, delay_s / 2, delay_s * 3, 90.0, 5.0)
-    return Row(
-        env, controller, seed, *floats, 100, 97, 2, 1, 0, 0, 4, seed % 2, 3600.0, 2.5, "f" * 64
-    )
+    more = (delay_s - 1, 0.5, 900.0, 210.0, 2 * delay_s, 0.7)
+    counts = (100, 97, 2, 1, 0, 0, seed % 2, 4, seed % 2)
+    return Row(env, controller, seed, *floats, *more, *counts, 3600.0, 2.5, "f" * 64)
 
 
-def summary(seeds: range = range(10), failures: tuple[Failure, ...] = ()) -> Summary:
-    rows = [row(c, s) for c, _ in CONTROLLERS for s in [*seeds, 99]] + [row("fixed", 0, "other")]
+def summary(
+    seeds: range = range(10),
+    failures: tuple[Failure, ...] = (),
+    controllers: Sequence[Entry] = CONTROLLERS,
+    environments: Sequence[str] = ("single",),
+    measure: Measure = "mean_delay_s",
+) -> Summary:
+    rows = [
+        row(c.label, s, env) for env in environments for c in controllers for s in [*seeds, 99]
+    ] + [row("fixed", 0, "other")]
+    suite = Suite.of(environments, [c.label for c in controllers])
     return summarize(
         rows,
-        [("single", "An intersection")],
-        CONTROLLERS,
+        [(env, "An intersection") for env in environments],
+        controllers,
         list(seeds),
         failures,
         out=Path("runs/x"),
         about={"command": "c", "commit": None, "versions": {"signalrl": "1"}},
+        suite=suite.model_copy(update={"measure": measure}),
     )
 
 
@@ -77,6 +90,51 @@ def test_the_summary_is_json_and_complete() -> None:
     assert policy["against_best_other"]["verdict"] == "lower"
     one = json.dumps(summary(range(1)).to_dict(), allow_nan=False)
     assert '"interval95": null' in one
+
+
+def test_everybody_is_compared_with_everybody() -> None:
+    (env,) = summary().environments
+    verdicts = {
+        (c.controller, other): found.verdict
+        for c in env.controllers
+        for other, found in c.against.items()
+    }
+    assert verdicts == {
+        ("fixed", "greedy"): "higher",
+        ("greedy", "fixed"): "lower",
+        ("fixed", "policy"): "higher",
+        ("policy", "fixed"): "lower",
+        ("greedy", "policy"): "higher",
+        ("policy", "greedy"): "lower",
+    }
+    assert env.controllers[2].against["greedy"].p_value < 0.05
+
+
+def test_a_bound_competes_with_nobody() -> None:
+    found = summary(controllers=[Entry("floor", "floor"), *CONTROLLERS])
+    (env,) = found.environments
+    assert [c.controller for c in env.ranked] == ["floor", "policy", "greedy", "fixed"]
+    assert env.headline() == summary().environments[0].headline()
+    assert all("floor" not in c.against for c in env.controllers)
+    assert (env.controllers[0].against_best, env.controllers[0].against) == (None, {})
+    assert [s.controller for s in league(found)] == ["policy", "greedy", "fixed"]
+
+
+def test_the_league_takes_the_geometric_mean_of_what_is_lost_to_the_lowest() -> None:
+    found = summary(environments=("single", "other"))
+    first, second, third = league(found)
+    assert (first.controller, first.relative, first.wins) == ("policy", 1.0, 2)
+    best_s = found.environments[0].controllers[2].delay.mean
+    assert second.relative == pytest.approx(17.9 / best_s)
+    assert third.relative == pytest.approx(40.9 / best_s)
+    assert {s.gridlocked for s in (first, second, third)} == {0.5}
+    assert len(found.tables()) == 3
+
+
+def test_the_measure_of_the_suite_ranks() -> None:
+    (env,) = summary(measure="resco_delay_s").environments
+    assert env.controllers[0].delay.mean == pytest.approx(39.9)
+    assert env.controllers[0].estimates["mean_delay_s"].mean == pytest.approx(40.9)
 
 
 def test_failures_set_the_exit_status() -> None:

@@ -1,0 +1,87 @@
+"""Signal programs as SUMO's additional files take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from signalrl.network.model import Signal
+from signalrl.network.phases import CHANGING, greens
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a program.
+
+    Attributes:
+        state: The letters.
+        duration_s: How long it lasts where nothing else decides.
+        settings: Further attributes of SUMO's ``phase``, such as ``minDur``, by name.
+    """
+
+    state: str
+    duration_s: float
+    settings: Mapping[str, float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """The program of one signal.
+
+    Attributes:
+        signal: Id of the signal.
+        type: SUMO's type of control: ``static``, ``actuated`` ...
+        program: Id of the program; SUMO runs the one that is loaded last.
+        steps: Its lines.
+        offset_s: Offset.
+        params: SUMO's parameters of the type, by name.
+    """
+
+    signal: str
+    type: str
+    program: str
+    steps: tuple[Step, ...]
+    offset_s: float = 0.0
+    params: Mapping[str, float | str] = field(default_factory=dict)
+
+
+def write_logics(logics: Iterable[Logic], path: Path) -> Path:
+    """Write programs as an additional file, in the order of their signals; return its path."""
+    root = ET.Element("additional")
+    root.extend(logic_element(logic) for logic in sorted(logics, key=lambda logic: logic.signal))
+    ET.indent(root)
+    ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    return path
+
+
+def logic_element(logic: Logic) -> ET.Element:
+    """Return a program as SUMO's ``tlLogic``."""
+    element = ET.Element(
+        "tlLogic",
+        id=logic.signal,
+        type=logic.type,
+        programID=logic.program,
+        offset=f"{logic.offset_s:g}",
+    )
+    for key, value in logic.params.items():
+        ET.SubElement(element, "param", key=key, value=_text(value))
+    for step in logic.steps:
+        settings = {name: _text(value) for name, value in step.settings.items()}
+        duration = f"{step.duration_s:g}"
+        ET.SubElement(element, "phase", {"duration": duration, **settings}, state=step.state)
+    return element
+
+
+def phases_of_steps(signal: Signal) -> list[int | None]:
+    """Return which phase each step of the stored program shows; None where it is on the way."""
+    phases = {frozenset(greens(phase.state)): phase.index for phase in signal.phases}
+    return [
+        None if CHANGING & set(step.state) else phases.get(frozenset(greens(step.state)))
+        for step in signal.program.steps
+    ]
+
+
+def _text(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
