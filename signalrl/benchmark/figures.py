@@ -160,18 +160,19 @@ def delay_figure(
         return figure
 
 
-def queue_figure(courses: Mapping[str, Course], looks: Mapping[str, Look]) -> Figure:
-    """Draw the queue over time: the mean over the seeds, and the band from lowest to highest seed.
+def course_figure(courses: Mapping[str, Course], looks: Mapping[str, Look], what: str) -> Figure:
+    """Draw a quantity over time: the mean over the seeds, and the band from lowest to highest.
 
     Each point is the mean over a thirtieth of the episode, so that the signals' cycles, which are
     the same in every seed, don't hide the course.
 
     Args:
-        courses: Queued vehicles by controller.
+        courses: The quantity by controller.
         looks: How each is drawn.
+        what: The quantity, with its unit.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_IN, 3.5))
+        figure = Figure(figsize=(WIDTH_IN, 3.7))
         axes = figure.subplots()
         for number, (name, course) in enumerate(courses.items()):
             look, (minutes, values) = looks[name], _in_bins(course)
@@ -197,7 +198,7 @@ def queue_figure(courses: Mapping[str, Course], looks: Mapping[str, Look]) -> Fi
         axes.set_ylim(bottom=0)
         axes.set_xlim(0, max(float(c.time_s[-1]) for c in courses.values()) / 60.0)
         axes.set_xlabel("minutes since the start")
-        axes.set_ylabel("queued vehicles")
+        axes.set_ylabel(what)
         figure.legend(loc="outside upper left", ncols=2, frameon=False, handlelength=3.2)
         return figure
 

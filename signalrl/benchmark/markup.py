@@ -22,6 +22,7 @@ def table(
     *,
     best: Sequence[bool] = (),
     text_columns: Sequence[int] = (),
+    kind: str = "",
 ) -> str:
     """Return a table that scrolls where it is wider than the page.
 
@@ -30,6 +31,7 @@ def table(
         rows: Plain text by row and column.
         best: Which rows stand out.
         text_columns: Columns that hold sentences.
+        kind: Class of the table in the style of the page.
     """
     lines = []
     for i, row in enumerate(rows):
@@ -41,6 +43,6 @@ def table(
         lines.append(f"{opening}{cells}</tr>")
     titles = "".join(f"<th>{escape(title)}</th>" for title in head)
     return (
-        f'<div class="scroll"><table><thead><tr>{titles}</tr></thead>'
+        f'<div class="scroll"><table class="{kind}"><thead><tr>{titles}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )

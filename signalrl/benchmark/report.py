@@ -6,36 +6,16 @@ import datetime
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from signalrl.benchmark import markup
-from signalrl.benchmark.controllers import POLICY
-from signalrl.benchmark.figures import (
-    Course,
-    Look,
-    delay_figure,
-    map_figure,
-    png,
-    queue_figure,
-    svg,
-)
-from signalrl.benchmark.roads import read_roads
-from signalrl.benchmark.statistics import MIN_PAIRS, Verdict
+from signalrl.benchmark.environment_section import environment_section
+from signalrl.benchmark.figures import Look
+from signalrl.benchmark.league_section import league_section
+from signalrl.benchmark.statistics import CLAIM_P, MIN_PAIRS
 from signalrl.benchmark.store import Store, replace_text
-from signalrl.benchmark.summary import (
-    ControllerSummary,
-    EnvironmentSummary,
-    Summary,
-    number,
-    signed,
-)
+from signalrl.benchmark.summary import Summary
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.episode import scenario_network
 
-MAPS = 4
-"""The largest number of controllers with a map."""
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -67,7 +47,13 @@ tr.best td {{ font-weight: 600; }}
 td.text {{ text-align: left; white-space: normal; min-width: 14rem; }}
 code {{ overflow-wrap: anywhere; font-size: .85rem; }}
 .warning {{ border-left: 4px solid #1a1a1a; background: #f3f3f3; padding: .5rem 1rem; }}
-@media print {{ section {{ break-inside: avoid; }} }}
+section {{ content-visibility: auto; contain-intrinsic-size: auto 3000px; }}
+td.lower {{ font-weight: 600; }}
+td.higher {{ color: #555; }}
+table.matrix th {{ writing-mode: vertical-rl; text-align: left; padding: .4rem .1rem; }}
+table.matrix th:first-child {{ writing-mode: horizontal-tb; }}
+table.matrix td {{ padding: .25rem .35rem; }}
+@media print {{ section {{ content-visibility: visible; }} }}
 </style>
 </head>
 <body>
@@ -76,36 +62,23 @@ code {{ overflow-wrap: anywhere; font-size: .85rem; }}
 </html>
 """
 
-_METHOD = f"""<p>Delay is time loss plus insertion delay, averaged over every vehicle that was
-scheduled: arrived, still driving at the end (unfinished), or never inserted (undeparted). Figures
-come from SUMO's own tripinfo and statistic outputs. Every episode ran in a fresh process. All
-controllers had the same seeds, so they met the same traffic, and differences are taken seed by
-seed. Brackets are 95 % bootstrap intervals over the seeds (expanded percentile, 10,000 resamples).
-A controller is called better or worse only where the interval of the difference excludes 0 and at
-least {MIN_PAIRS} seeds were paired. Vetoes are requests that the interlock did not grant;
-violations are signal states that the independent monitor judged to break a safety rule, of the
-network's own programs too.</p>"""
-
-_COLUMNS = (
-    ("controller", "controller"),
-    ("mean", "mean delay s [95 %]"),
-    ("median_delay_s", "median s"),
-    ("p95_delay_s", "p95 s"),
-    ("mean_travel_time_s", "travel time s"),
-    ("unfinished", "unfinished"),
-    ("undeparted", "undeparted"),
-    ("teleports", "teleports"),
-    ("collisions", "collisions"),
-    ("vetoes", "vetoes"),
-    ("violations", "violations"),
-    ("n", "n"),
-)
-_SAID: dict[Verdict, str] = {
-    "lower": "better",
-    "higher": "worse",
-    "no difference": "no difference",
-    "too few seeds": "too few seeds to say",
+_MEASURES = {
+    "mean_delay_s": "Delay is time loss plus insertion delay, averaged over every vehicle that was "
+    "scheduled: arrived, still driving at the end (unfinished), or never inserted (undeparted).",
+    "resco_delay_s": "Delay is that of RESCO: time loss plus departure delay over every vehicle "
+    "that entered, and the time to the end of the episode of those that were to depart after the "
+    "last one that did; a vehicle whose own road was blocked before that is missing.",
 }
+_METHOD = f"""Figures come from SUMO's own tripinfo, statistic and edge outputs. Every episode ran
+in a fresh process. All controllers had the same seeds, so they met the same traffic, and
+differences are taken seed by seed. Brackets are 95 % bootstrap intervals over the seeds (expanded
+percentile, 10,000 resamples). A controller is called better or worse only where the interval of
+the difference excludes 0, Wilcoxon's signed-rank test has a p-value below {CLAIM_P:g}, and at
+least {MIN_PAIRS} seeds were paired. Worst approach is the mean delay on the approach where it is
+highest; evenness is Jain's index over the approaches, 1 where all fare alike. Gridlocked is the
+share of the episodes in which two edges or more stood still for ten minutes. Carbon dioxide is
+SUMO's emission model. Vetoes are requests that the interlock did not grant; violations are signal
+states that the independent monitor judged to break a safety rule, of SUMO's own programs too."""
 
 
 def write_report(summary: Summary, store: Store, scenarios: Mapping[str, Scenario]) -> Path:
@@ -123,8 +96,9 @@ def write_report(summary: Summary, store: Store, scenarios: Mapping[str, Scenari
     looks = {label: Look.number(i) for i, label in enumerate(labels)}
     parts = [
         _opening(summary),
-        *(_environment(e, store, scenarios[e.env], looks) for e in summary.environments),
-        f"<h2>How it was measured</h2>{_METHOD}",
+        league_section(summary),
+        *(environment_section(e, store, scenarios[e.env], looks) for e in summary.environments),
+        f"<h2>How it was measured</h2><p>{_MEASURES[summary.suite.measure]} {_METHOD}</p>",
         _controllers(summary),
         _origin(summary),
     ]
@@ -135,7 +109,7 @@ def write_report(summary: Summary, store: Store, scenarios: Mapping[str, Scenari
 def _opening(summary: Summary) -> str:
     controllers = {c.controller for env in summary.environments for c in env.controllers}
     today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    about = summary.about
+    about, suite = summary.about, summary.suite
     commit = (about.get("commit") or "")[:12]
     made = f"signalrl {about['versions']['signalrl']}" + (f" ({escape(commit)})" if commit else "")
     made += f", SUMO {about['versions'].get('eclipse-sumo', 'unknown')}"
@@ -143,148 +117,14 @@ def _opening(summary: Summary) -> str:
         f'<li><a href="#{escape(env.env)}">{escape(env.env)}</a>: {escape(env.headline())}</li>'
         for env in summary.environments
     )
+    said = f"<p>{escape(suite.description)}</p>" if suite.description else ""
     return (
-        "<h1>Traffic signal benchmark</h1>"
+        f"<h1>{escape(suite.title or 'Traffic signal benchmark')}</h1>"
         f'<p class="muted">{_plural(len(controllers), "controller")}, '
         f"{_plural(len(summary.environments), 'environment')}, "
         f"{_plural(len(summary.seeds), 'seed')} ({_seeds(summary.seeds)}); "
-        f"{made}; {today}</p>{_failures(summary)}<ul class='lead'>{findings}</ul>"
+        f"{made}; {today}</p>{said}{_failures(summary)}<ul class='lead'>{findings}</ul>"
     )
-
-
-def _environment(
-    env: EnvironmentSummary, store: Store, scenario: Scenario, looks: Mapping[str, Look]
-) -> str:
-    title = f'<h2 id="{escape(env.env)}">{escape(env.env)}</h2>'
-    if not env.controllers:
-        return f"<section>{title}<p>No episode was finished.</p></section>"
-    details = {
-        c.controller: [
-            store.read_details((env.env, c.controller, seed)) for seed in sorted(c.delay_s)
-        ]
-        for c in env.ranked
-    }
-    subtitle = f'<p class="muted">{escape(env.title)}</p>' if env.title else ""
-    return (
-        f"<section>{title}{subtitle}<p class='lead'>{escape(env.headline())}</p>"
-        f'<div class="figures">{_figures(env, details, scenario, looks)}</div>'
-        f"<h3>Delay and what went with it</h3>{_table(env)}{_violations(details)}"
-        f"<h3>Against the best of the others</h3>{_differences(env)}</section>"
-    )
-
-
-def _figures(
-    env: EnvironmentSummary,
-    details: Mapping[str, Sequence[Mapping[str, Any]]],
-    scenario: Scenario,
-    looks: Mapping[str, Look],
-) -> str:
-    ranked = env.ranked
-    delays = delay_figure(
-        {c.controller: c.delay for c in ranked},
-        {c.controller: list(c.delay_s.values()) for c in ranked},
-        looks,
-    )
-    queues = queue_figure(
-        {name: _course(episodes, scenario.begin_s) for name, episodes in details.items()}, looks
-    )
-    roads = read_roads(scenario.network_file, scenario_network(scenario))
-    mapped = _mapped([c.controller for c in ranked])
-    maps = map_figure(roads, {name: _edges(details[name]) for name in mapped})
-    return "".join(
-        (
-            markup.figure(svg(delays), "Mean delay: 95 % interval, and a grey dot per seed."),
-            markup.figure(
-                svg(queues),
-                "Queue before the signals, averaged over a thirtieth of the episode: mean over the "
-                "seeds; band from the lowest seed to the highest.",
-            ),
-            markup.figure(
-                f'<img src="{png(maps)}" alt="Maps of the network, one per controller">',
-                "Where vehicles lose time. The wider and darker, the more. Circles are signals.",
-            ),
-        )
-    )
-
-
-def _mapped(ranked: Sequence[str]) -> list[str]:
-    """Return which controllers get a map: the best, policies and the last come first."""
-    by_interest = [ranked[0], *(n for n in ranked if n.startswith(POLICY)), ranked[-1], *ranked]
-    chosen = list(dict.fromkeys(by_interest))[:MAPS]
-    return [name for name in ranked if name in chosen]
-
-
-def _course(episodes: Sequence[Mapping[str, Any]], begin_s: float) -> Course:
-    series = [episode["series"] for episode in episodes]
-    moments = min(len(s["time_s"]) for s in series)
-    return Course(
-        np.array(series[0]["time_s"][:moments]) - begin_s,
-        np.array([s["queued"][:moments] for s in series], dtype=np.float64),
-    )
-
-
-def _edges(episodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the mean number of delayed vehicles per edge, over time and seeds."""
-    delayed: dict[str, float] = {}
-    for episode in episodes:
-        share = 1.0 / (episode["sim_s"] * len(episodes))
-        for edge, lost_s in episode["edge_delay_s"].items():
-            delayed[edge] = delayed.get(edge, 0.0) + lost_s * share
-    return delayed
-
-
-def _table(env: EnvironmentSummary) -> str:
-    best = env.ranked[0].controller
-    return (
-        markup.table(
-            [title for _, title in _COLUMNS],
-            [[_cell(c, column) for column, _ in _COLUMNS] for c in env.ranked],
-            best=[c.controller == best for c in env.ranked],
-        )
-        + '<p class="muted">Counts are means per episode.</p>'
-    )
-
-
-def _cell(c: ControllerSummary, column: str) -> str:
-    if column == "controller":
-        return c.controller
-    if column == "mean":
-        return str(c.delay)
-    if column == "n":
-        return str(c.n)
-    if column in c.counts:
-        return number(c.counts[column])
-    return f"{c.estimates[column].mean:.1f}"
-
-
-def _differences(env: EnvironmentSummary) -> str:
-    rows = [
-        [
-            c.controller,
-            c.against_best.reference,
-            signed(c.against_best.difference),
-            str(c.against_best.difference.n),
-            _SAID[c.against_best.verdict],
-        ]
-        for c in env.ranked
-        if c.against_best is not None
-    ]
-    if not rows:
-        return "<p>There is no other controller.</p>"
-    return markup.table(["controller", "against", "difference s [95 %]", "pairs", "it is"], rows)
-
-
-def _violations(details: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    lines = []
-    for name, episodes in details.items():
-        first = next((e["first_violation"] for e in episodes if e["first_violation"]), None)
-        if first is not None:
-            lines.append(
-                f"<li>{escape(name)}: first at {first['time_s']:g} s, signal "
-                f"{escape(first['signal'])}: {escape(first['rule'])} "
-                f"(<code>{escape(first['state'])}</code>)</li>"
-            )
-    return f"<p>Violations:</p><ul>{''.join(lines)}</ul>" if lines else ""
 
 
 def _failures(summary: Summary) -> str:
@@ -300,8 +140,11 @@ def _failures(summary: Summary) -> str:
 
 def _controllers(summary: Summary) -> str:
     known = {c.controller: c.description for e in summary.environments for c in e.controllers}
-    items = "".join(f"<li><b>{escape(k)}</b>: {escape(v)}</li>" for k, v in known.items())
-    return f"<h3>Controllers</h3><ul>{items}</ul>" if items else ""
+    rows = [[name, said, summary.sources.get(name, "")] for name, said in known.items()]
+    if not rows:
+        return ""
+    head = ["controller", "what it does", "source"]
+    return f"<h3>Controllers</h3>{markup.table(head, rows, text_columns=(1, 2))}"
 
 
 def _origin(summary: Summary) -> str:

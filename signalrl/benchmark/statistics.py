@@ -23,8 +23,8 @@ CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SEED = 20260101
 CLAIM_P = 0.01
-"""A difference is claimed where the test's p-value is below. It is stricter than the interval, since
-a table of many controllers makes many comparisons."""
+"""A difference is claimed where the test's p-value is below. It is stricter than the interval,
+since a table of many controllers makes many comparisons."""
 MIN_PAIRS = 8
 """With fewer pairs even differences of one sign have a p-value, ``2 ** (1 - n)``, above that."""
 _BLOCK = 500
