@@ -106,6 +106,7 @@ class EpisodeResult:
 
     Attributes:
         metrics: From SUMO's own outputs.
+        throughput_veh_h: Vehicles that reached their destination, per hour.
         worst_approach_s: Mean delay on the approach where it was highest.
         fairness: Evenness of the delay over the approaches, 1 for all alike.
         gridlocked: Whether edges locked for good.
@@ -122,6 +123,7 @@ class EpisodeResult:
     """
 
     metrics: EpisodeMetrics
+    throughput_veh_h: float
     worst_approach_s: float
     fairness: float
     gridlocked: bool
@@ -187,6 +189,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
         lost_s = dict(zip(edges.ids, edges.loss_s.sum(axis=0).tolist(), strict=True))
         return EpisodeResult(
             metrics=metrics_of(trips, outputs),
+            throughput_veh_h=3600.0 * float(trips.arrived.sum()) / sim_s,
             worst_approach_s=max(delays_s.values(), default=0.0),
             fairness=fairness(delays_s),
             gridlocked=is_gridlocked(edges),

@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 from signalrl.errors import BenchmarkError
 
 _OF_RESULT = (
-    *("worst_approach_s", "fairness", "gridlocked"),
+    *("throughput_veh_h", "worst_approach_s", "fairness", "gridlocked"),
     *("vetoes", "violations", "sim_s", "wall_s"),
 )
 Key = tuple[str, str, int]
@@ -39,8 +39,8 @@ class Row:
     mean_waiting_s: float
     resco_delay_s: float
     mean_stops: float
-    throughput_veh_h: float
     co2_g_km: float
+    throughput_veh_h: float
     worst_approach_s: float
     fairness: float
     vehicles: int

@@ -30,7 +30,6 @@ class EpisodeMetrics:
         mean_waiting_s: Mean time standing on the road.
         resco_delay_s: Mean delay by RESCO's formula, see :func:`resco_delay_s`.
         mean_stops: How often a vehicle came to a stand on the road, every vehicle counted.
-        throughput_veh_h: Vehicles that reached their destination, per hour.
         co2_g_km: Carbon dioxide per km driven, by SUMO's emission model; None where it was not
             recorded.
         unfinished: Vehicles on the road at the end.
@@ -45,7 +44,6 @@ class EpisodeMetrics:
     mean_waiting_s: float
     resco_delay_s: float
     mean_stops: float
-    throughput_veh_h: float
     co2_g_km: float | None
     vehicles: int
     arrived: int
@@ -169,8 +167,8 @@ def metrics_of(trips: Trips, outputs: Outputs) -> EpisodeMetrics:
             "look at the scenario's demand and its begin_s and end_s"
         )
     told = {e.tag: e.attrib for e in _root(outputs.statistic)}
-    begin_s, end_s = (float(told["performance"][name]) for name in ("begin", "end"))
-    delay_s, arrived = trips.delay_s, int(trips.arrived.sum())
+    end_s = float(told["performance"]["end"])
+    delay_s = trips.delay_s
     driven_km = float(trips.length_m.sum()) / 1000.0
     co2_g = np.where(trips.departed, trips.co2_g, 0.0).sum()
     return EpisodeMetrics(
@@ -181,10 +179,9 @@ def metrics_of(trips: Trips, outputs: Outputs) -> EpisodeMetrics:
         mean_waiting_s=float(trips.waiting_s.mean()),
         resco_delay_s=resco_delay_s(trips, end_s),
         mean_stops=float(trips.stops.mean()),
-        throughput_veh_h=3600.0 * arrived / (end_s - begin_s),
         co2_g_km=None if math.isnan(co2_g) or not driven_km else float(co2_g / driven_km),
         vehicles=len(delay_s),
-        arrived=arrived,
+        arrived=int(trips.arrived.sum()),
         unfinished=int((trips.departed & ~trips.arrived).sum()),
         undeparted=int((~trips.departed).sum()),
         teleports=int(told["teleports"]["total"]),

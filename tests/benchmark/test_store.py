@@ -28,7 +28,7 @@ def test_the_columns_are_those_that_scripts_rely_on(tmp_path: Path) -> None:
         store.open(SPECS, {})
         assert store.csv.read_text().strip() == (
             "env,controller,seed,mean_delay_s,median_delay_s,p95_delay_s,mean_travel_time_s,"
-            "mean_waiting_s,resco_delay_s,mean_stops,throughput_veh_h,co2_g_km,worst_approach_s,"
+            "mean_waiting_s,resco_delay_s,mean_stops,co2_g_km,throughput_veh_h,worst_approach_s,"
             "fairness,vehicles,arrived,unfinished,undeparted,teleports,collisions,gridlocked,"
             "vetoes,violations,sim_s,wall_s,tripinfo_sha256"
         )
