@@ -72,8 +72,8 @@ def panel(axes: Axes, found: dict[str, Any]) -> None:
         wall_s = [point["wall_s"] for point in points]
         axes.errorbar(wall_s, means, yerr=spread, label=label, markersize=5, capsize=2, **look)
     for key, look in LINES.items():
-        values = list(found["sides"][key]["checkpoints"][0]["delay_s_greedy"].values())
-        axes.axhline(statistics.mean(values), label=f"{key} (no learning)", **look)
+        level = found["sides"][key]["checkpoints"][0]["delay_s_greedy"].values()
+        axes.axhline(statistics.mean(level), label=f"{key} (no learning)", **look)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
