@@ -82,7 +82,8 @@ def panel(axes: Axes, found: dict[str, Any]) -> None:
     axes.set_title(found["map"])
     axes.set_xlabel("wall-clock time of training (s)")
     axes.set_ylabel("mean delay per vehicle (s)")
-    axes.legend(fontsize=8)
+    drawn = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda x: "(" in x[1])
+    axes.legend(*zip(*drawn, strict=True), fontsize=8)
 
 
 def save(drawn: Figure, path: Path) -> None:
