@@ -138,6 +138,7 @@ def summarize(
     points = kept(work / key)
     last = len(points) - 1
     mode = min(side.modes, key=lambda m: statistics.mean(delays(last, m, curve)))
+    lowest = min(statistics.mean(delays(n, mode, curve)) for n in range(last + 1))
     for number, point in enumerate(points):
         for m in side.modes:
             point[f"delay_s_{m}"] = dict(zip(curve, delays(number, m, curve), strict=True))
@@ -154,7 +155,14 @@ def summarize(
             "stuck": statistics.mean(e["unfinished"] + e["undeparted"] for e in episodes),
         }
     trained = json.loads((work / key / "training.json").read_text())
-    return {"label": side.label, "mode": mode, **trained, "checkpoints": points, "report": reports}
+    return {
+        "label": side.label,
+        "mode": mode,
+        **trained,
+        "checkpoints": points,
+        "lowest_on_curve_s": lowest,
+        "report": reports,
+    }
 
 
 def write_episodes(path: Path, found: dict[Task, Any]) -> None:
@@ -226,7 +234,10 @@ def main() -> None:
         for side in stored["sides"].values():
             best = side["report"][side["mode"]]
             low, high = best["interval95"]
-            print(f"  {side['label']}: {best['mean_delay_s']:.1f} s [{low:.1f}, {high:.1f}]")
+            print(
+                f"  {side['label']}, {side['mode']}: {best['mean_delay_s']:.1f} s "
+                f"[{low:.1f}, {high:.1f}]; lowest on its curve {side['lowest_on_curve_s']:.1f} s"
+            )
     draw(args.out)
 
 
