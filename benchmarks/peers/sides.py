@@ -184,7 +184,6 @@ def drive_ours(scenario: Scenario, controller: str, seed: int, policy: Path | No
             seed=seed,
             result=str(result),
             policy=None if policy is None else str(policy),
-            edges=False,
         )
         call([sys.executable, "-m", "signalrl.benchmark.episode"], json.dumps(asdict(spec)))
         return json.loads(result.read_text())["metrics"]
