@@ -126,7 +126,7 @@ def phase_states(signal: Signal) -> dict[int, str]:
     for pairs in _pairings(arms):
         states = _states(signal, pairs)
         if states is not None:
-            return states
+            return _with_overlaps(signal, states)
     raise ConfigError(
         f"{name}: expected approaches that oppose each other without conflicts for NEMA phases, "
         "got none that do; choose the actuated program"
@@ -210,6 +210,41 @@ def _together(states: Mapping[int, str]) -> Iterator[tuple[int, int]]:
 def _added(states: Mapping[int, str], x: int, y: int) -> str:
     pair = [states[k] for k in (x, y) if k in states]
     return "".join(min(letters) for letters in zip(*pair, strict=True))  # G before g before r
+
+
+def _with_overlaps(signal: Signal, states: Mapping[int, str]) -> dict[int, str]:
+    """Let lanes go in phases of the other street too, where nothing that may be green conflicts.
+
+    These are lanes of right turns, mostly. They show a permissive green, since SUMO lets the lanes
+    of protected ones call a phase and extend it.
+    """
+    lanes: dict[str, set[int]] = defaultdict(set)
+    for link in signal.links:
+        lanes[link.from_lane].add(link.position)
+    shown = {number: list(state) for number, state in states.items()}
+    for number in sorted(states):
+        pairs = [pair for pair in _together(states) if number in pair]
+        beside = sorted({k for pair in pairs for k in pair if k in states})
+        side = [k for pair in _together(states) if _side(number) == _side(pair[0]) for k in pair]
+        for lane in sorted(lanes):
+            free = all(
+                all(states[k][i] == "r" for k in side if k in states)
+                and not any(
+                    signal.foes[i, j] and shown[k][j] in GREEN
+                    for k in beside
+                    for j in range(signal.size)
+                )
+                for i in lanes[lane]
+            )
+            if free:
+                for i in lanes[lane]:
+                    shown[number][i] = "g"
+    return {number: "".join(letters) for number, letters in shown.items()}
+
+
+def _side(number: int) -> bool:
+    """Return which of the two streets a phase belongs to."""
+    return (number - 1) % 4 < 2
 
 
 def _rings(states: Mapping[int, str]) -> dict[str, float | str]:
