@@ -46,7 +46,7 @@ def write(
     Returns:
         The path.
     """
-    params = {"minTimeLoss": min_time_loss_s, "detectorRange": detector_range_m}
+    params = {"minTimeloss": min_time_loss_s, "detectorRange": detector_range_m}
     logics = [
         Logic(
             signal.id,

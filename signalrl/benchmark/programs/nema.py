@@ -43,7 +43,7 @@ STRAIGHT, LEFT = "s", "lLt"
 MIN_GREEN_S = 5.0
 MAX_GREEN_S = 50.0
 MAX_LEFT_S = 25.0
-EXTENSION_S = 2.0
+EXTENSION_S = 1.0
 DETECTOR_M = 20.0
 
 
@@ -86,7 +86,7 @@ def write(
             states = phase_states(signal)
         except ConfigError as error:
             reasons.append(str(error))
-            logics.append(Actuation().logic(signal, rules))
+            logics.append(Actuation().logic(site.network, signal, rules))
             continue
         steps = []
         for number, state in sorted(states.items()):

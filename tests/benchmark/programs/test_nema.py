@@ -100,7 +100,8 @@ def test_signals_without_the_shape_run_the_actuated_program(
 ) -> None:
     if "resco-cologne8" not in scenario_names():
         pytest.skip("the RESCO maps are not installed")
-    logics = {e.attrib["id"]: e for e in ET.parse(write(site_of("resco-cologne8"))).getroot()}
+    root = ET.parse(write(site_of("resco-cologne8"))).getroot()
+    logics = {e.attrib["id"]: e for e in root.iter("tlLogic")}
     assert {e.attrib["type"] for e in logics.values()} == {"NEMA", "actuated"}
     assert logics["32319828"].attrib["type"] == "actuated"
     assert "'32319828'" in caplog.text
