@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 VEHICLE_SPACE_M = 7.5
 HEADWAY_S = 1.9
 """SUMO's figures for how far a queue before a detector may reach that the shortest green clears."""
-CLEARED_S = 6.0
-"""A vehicle that was detected this long before the end of its green has not passed, or so we take
-it: yellow, and the way from the detector."""
+STOPPED_S = 3.0
+"""Who was detected this long before a red, or later, has stopped at it, or so it is taken."""
 
 
 def skipping_logic(
@@ -126,7 +125,7 @@ def _calls(
         yield f"( {red} > {actuation.max_red_s:g} )"
         protected = {state[i] for i in served} == {"G"}
         if protected or len(served) == len(positions) or any(state[i] == "G" for i in served):
-            yield f"( ( {red} > 0 ) and ( z:{loop} < ( {red} + {CLEARED_S:g} ) ) )"
+            yield f"( ( {red} > 0 ) and ( z:{loop} < ( {red} + {STOPPED_S:g} ) ) )"
         if protected and any(phase.state[i] == "g" for phase in signal.phases for i in served):
             # Turners who wait on a permissive green call for the protected one.
             yield f"( w:{loop} > {actuation.jam_threshold_s:g} )"
