@@ -29,7 +29,8 @@ PROGRAM = "signalrl-webster"
 MIN_CYCLE_S = 40.0
 MAX_CYCLE_S = 120.0
 MIN_GREEN_S = 5.0
-SATURATION_HEADWAY_S = 2.0
+SATURATION_HEADWAY_S = 3.0
+"""Of lanes that left turns share, as on most of the maps; 2 s is that of through traffic alone."""
 SPEED_FACTOR = 0.8
 
 
