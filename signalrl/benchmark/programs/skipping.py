@@ -121,7 +121,9 @@ def _calls(
         served = [i for i in positions if state[i] in GREEN]
         if not served:
             continue
-        red, loop = f"r:{served[0]}", ids[lane]
+        # SUMO counts no red time of links that may turn on red (s).
+        steady = [i for i in served if all(phase.state[i] != "s" for phase in signal.phases)]
+        red, loop = f"r:{(steady or served)[0]}", ids[lane]
         yield f"( {red} > {actuation.max_red_s:g} )"
         protected = {state[i] for i in served} == {"G"}
         if protected or len(served) == len(positions) or any(state[i] == "G" for i in served):
