@@ -9,7 +9,8 @@ chapters 3 and 5; SUMO documentation, *Simulation/NEMA*)::
 
 It runs free, without a cycle: the detectors at a phase's stop line call and extend it, a phase
 without a call is skipped, and without any call the lights rest. Yellow and red clearance are those
-of the timing rules.
+of the timing rules. Now and then SUMO ends a green before its shortest time, where the other ring
+reaches its longest at a barrier.
 
 What belongs to which phase follows from the links, their conflicts and the stored program. Two
 approaches oppose each other where their through movements, right turns included, don't conflict. A
