@@ -1,10 +1,13 @@
 """Everything green at once: no controller, but a bound on what signals can reach.
 
 Every link shows a protected green for ever, so that nobody waits for a light; what delay is left
-comes from other vehicles, at the stop line and on the road. Of the letters that SUMO knows, ``G``
-loses the least: ``g`` and ``o`` make vehicles wait for each other for ever at busy junctions, and
-``O``, no signal at all, loses a little more. Vehicles that meet on a junction still hold each
-other up until ``--ignore-junction-blocker`` frees them: the shorter that time, the lower the floor.
+comes from other vehicles. Of the letters that SUMO knows, ``G`` loses the least: ``g`` and ``o``
+make vehicles wait for each other for ever at busy junctions, and ``O`` loses a little more.
+
+Vehicles that meet on a junction hold each other up until ``--ignore-junction-blocker`` frees them,
+and some collide. With 1 s instead of the 15 s of the scenarios the floor of cologne1 is 4 s instead
+of 5 s, that of arterial4x4 327 s instead of 483 s. At a junction that is full on all sides, as
+``single`` during its event, they block each other, and this is no bound.
 """
 
 from __future__ import annotations

@@ -27,6 +27,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Detector:
+    """An induction loop.
+
+    Attributes:
+        id: Its id.
+        lane: Its lane.
+        position_m: Where on the lane it begins.
+        length_m: Its length.
+    """
+
+    id: str
+    lane: str
+    position_m: float
+    length_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class Logic:
     """The program of one signal.
 
@@ -37,6 +54,8 @@ class Logic:
         steps: Its lines.
         offset_s: Offset.
         params: SUMO's parameters of the type, by name.
+        conditions: SUMO's named expressions, by name.
+        detectors: Induction loops that the program looks at.
     """
 
     signal: str
@@ -45,12 +64,16 @@ class Logic:
     steps: tuple[Step, ...]
     offset_s: float = 0.0
     params: Mapping[str, float | str] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    detectors: tuple[Detector, ...] = ()
 
 
 def write_logics(logics: Iterable[Logic], path: Path) -> Path:
     """Write programs as an additional file, in the order of their signals; return its path."""
     root = ET.Element("additional")
-    root.extend(logic_element(logic) for logic in sorted(logics, key=lambda logic: logic.signal))
+    ordered = sorted(logics, key=lambda logic: logic.signal)
+    root.extend(_loop(detector) for logic in ordered for detector in logic.detectors)
+    root.extend(logic_element(logic) for logic in ordered)
     ET.indent(root)
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
     return path
@@ -67,6 +90,8 @@ def logic_element(logic: Logic) -> ET.Element:
     )
     for key, value in logic.params.items():
         ET.SubElement(element, "param", key=key, value=_text(value))
+    for name, expression in logic.conditions.items():
+        ET.SubElement(element, "condition", id=name, value=expression)
     for step in logic.steps:
         settings = {name: _text(value) for name, value in step.settings.items()}
         duration = f"{step.duration_s:g}"
@@ -81,6 +106,17 @@ def phases_of_steps(signal: Signal) -> list[int | None]:
         None if CHANGING & set(step.state) else phases.get(frozenset(greens(step.state)))
         for step in signal.program.steps
     ]
+
+
+def _loop(detector: Detector) -> ET.Element:
+    return ET.Element(
+        "inductionLoop",
+        id=detector.id,
+        lane=detector.lane,
+        pos=f"{detector.position_m:.2f}",
+        length=f"{detector.length_m:.2f}",
+        file="NUL",
+    )
 
 
 def _text(value: float | str) -> str:

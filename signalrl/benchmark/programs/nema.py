@@ -9,7 +9,8 @@ chapters 3 and 5; SUMO documentation, *Simulation/NEMA*)::
 
 It runs free, without a cycle: the detectors at a phase's stop line call and extend it, a phase
 without a call is skipped, and without any call the lights rest. Yellow and red clearance are those
-of the timing rules.
+of the timing rules. Now and then SUMO ends a green before its shortest time, where the other ring
+reaches its longest at a barrier.
 
 What belongs to which phase follows from the links, their conflicts and the stored program. Two
 approaches oppose each other where their through movements, right turns included, don't conflict. A
@@ -43,7 +44,7 @@ STRAIGHT, LEFT = "s", "lLt"
 MIN_GREEN_S = 5.0
 MAX_GREEN_S = 50.0
 MAX_LEFT_S = 25.0
-EXTENSION_S = 2.0
+EXTENSION_S = 1.0
 DETECTOR_M = 20.0
 
 
@@ -86,7 +87,7 @@ def write(
             states = phase_states(signal)
         except ConfigError as error:
             reasons.append(str(error))
-            logics.append(Actuation().logic(signal, rules))
+            logics.append(Actuation().logic(site.network, signal, rules))
             continue
         steps = []
         for number, state in sorted(states.items()):
@@ -126,7 +127,7 @@ def phase_states(signal: Signal) -> dict[int, str]:
     for pairs in _pairings(arms):
         states = _states(signal, pairs)
         if states is not None:
-            return states
+            return _with_overlaps(signal, states)
     raise ConfigError(
         f"{name}: expected approaches that oppose each other without conflicts for NEMA phases, "
         "got none that do; choose the actuated program"
@@ -210,6 +211,41 @@ def _together(states: Mapping[int, str]) -> Iterator[tuple[int, int]]:
 def _added(states: Mapping[int, str], x: int, y: int) -> str:
     pair = [states[k] for k in (x, y) if k in states]
     return "".join(min(letters) for letters in zip(*pair, strict=True))  # G before g before r
+
+
+def _with_overlaps(signal: Signal, states: Mapping[int, str]) -> dict[int, str]:
+    """Let lanes go in phases of the other street too, where nothing that may be green conflicts.
+
+    These are lanes of right turns, mostly. They show a permissive green, since SUMO lets the lanes
+    of protected ones call a phase and extend it.
+    """
+    lanes: dict[str, set[int]] = defaultdict(set)
+    for link in signal.links:
+        lanes[link.from_lane].add(link.position)
+    shown = {number: list(state) for number, state in states.items()}
+    for number in sorted(states):
+        pairs = [pair for pair in _together(states) if number in pair]
+        beside = sorted({k for pair in pairs for k in pair if k in states})
+        side = [k for pair in _together(states) if _side(number) == _side(pair[0]) for k in pair]
+        for lane in sorted(lanes):
+            free = all(
+                all(states[k][i] == "r" for k in side if k in states)
+                and not any(
+                    signal.foes[i, j] and shown[k][j] in GREEN
+                    for k in beside
+                    for j in range(signal.size)
+                )
+                for i in lanes[lane]
+            )
+            if free:
+                for i in lanes[lane]:
+                    shown[number][i] = "g"
+    return {number: "".join(letters) for number, letters in shown.items()}
+
+
+def _side(number: int) -> bool:
+    """Return which of the two streets a phase belongs to."""
+    return (number - 1) % 4 < 2
 
 
 def _rings(states: Mapping[int, str]) -> dict[str, float | str]:

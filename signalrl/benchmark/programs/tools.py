@@ -50,6 +50,8 @@ def routed_vehicles(site: Site) -> Path:
         *("--output-file", path),
         *("--skip-new-routes", "--ignore-errors", "--no-warnings", "--no-step-log"),
     ]
+    if site.scenario.additional_files:  # they may define vehicle types
+        arguments += ["--additional-files", ",".join(map(str, site.scenario.additional_files))]
     _run("duarouter", [str(sumo_binary().with_name("duarouter")), *map(str, arguments)])
     return path
 

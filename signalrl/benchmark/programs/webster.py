@@ -3,7 +3,8 @@
 They know the traffic that will come, hour by hour: what a city gets that counts and retimes for
 the day. Cycle and splits are those of ``tools/tlsCycleAdaptation.py``, offsets those of
 ``tools/tlsCoordinator.py`` (SUMO documentation, *Tools/tls*), after F. V. Webster, *Traffic
-Signal Settings*, Road Research Technical Paper 39 (1958).
+Signal Settings*, Road Research Technical Paper 39 (1958). Signals that the tools can't count, those
+without traffic and those with more or fewer links than letters, keep their stored program.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ PROGRAM = "signalrl-webster"
 MIN_CYCLE_S = 40.0
 MAX_CYCLE_S = 120.0
 MIN_GREEN_S = 5.0
-SATURATION_HEADWAY_S = 2.0
+SATURATION_HEADWAY_S = 3.0
+"""Of lanes that left turns share, as on most of the maps; 2 s is that of through traffic alone."""
 SPEED_FACTOR = 0.8
 
 
@@ -123,7 +125,7 @@ class _Method:
 
     def programs(self, min_cycle_s: float, max_cycle_s: float) -> list[Logic]:
         groups = defaultdict(list)
-        for signal in self._site.network.signals:
+        for signal in filter(_has_a_link_per_position, self._site.network.signals):
             groups[round(_intergreen_s(signal))].append(signal)
         return [
             logic
@@ -170,6 +172,11 @@ class _Method:
                 duration_s = max(next(left), shortest_s(signal, phase, rules))
             steps.append(Step(step.state, duration_s))
         return Logic(signal.id, "static", PROGRAM, tuple(steps), signal.program.offset_s)
+
+
+def _has_a_link_per_position(signal: Signal) -> bool:
+    """Return whether the tool finds a signal's links: it takes the n-th one for position n."""
+    return sorted(link.position for link in signal.links) == list(range(signal.size))
 
 
 def _counted(signal: Signal) -> Logic:

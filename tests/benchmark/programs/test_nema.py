@@ -48,6 +48,10 @@ def test_what_is_shown_together_never_conflicts_and_serves_everyone(
             for pair in ((x, y) for x in ring1 for y in ring2):
                 together = _shown(signal, *(states[k] for k in pair if k in states))
                 assert not conflicting_greens(together, signal.foes)
+                for link in signal.links:
+                    foes = signal.foes[link.position]
+                    if together[link.position] == "g" and link.direction not in "lLt":
+                        assert not any(foes[i] and together[i] == "G" for i in range(signal.size))
         served = _shown(signal, *states.values())
         assert all(served[link.position] != "r" for link in signal.links)
     assert shaped
@@ -68,6 +72,16 @@ def test_our_intersection_has_the_eight_phases(site_of: Sites) -> None:
         assert phase["maxDur"] == ("15" if number % 2 else "50")
 
 
+def test_lanes_of_right_turns_overlap_with_the_other_street(site_of: Sites) -> None:
+    signals = {s.id: s for s in site_of("corridor").network.signals}
+    assert phase_states(signals["j2"]) == {
+        2: "rrrrrGGr",
+        5: "grrrrrrG",
+        6: "rrGGGrrr",
+        4: "GGrrrrrr",
+    }
+
+
 def test_a_signal_without_the_shape_is_refused_with_the_reason(short: Path, site_of: Sites) -> None:
     site = site_of(short)
     (signal,) = site.network.signals
@@ -86,7 +100,8 @@ def test_signals_without_the_shape_run_the_actuated_program(
 ) -> None:
     if "resco-cologne8" not in scenario_names():
         pytest.skip("the RESCO maps are not installed")
-    logics = {e.attrib["id"]: e for e in ET.parse(write(site_of("resco-cologne8"))).getroot()}
+    root = ET.parse(write(site_of("resco-cologne8"))).getroot()
+    logics = {e.attrib["id"]: e for e in root.iter("tlLogic")}
     assert {e.attrib["type"] for e in logics.values()} == {"NEMA", "actuated"}
     assert logics["32319828"].attrib["type"] == "actuated"
     assert "'32319828'" in caplog.text

@@ -12,6 +12,7 @@ from signalrl.benchmark.programs.webster import write, write_coordinated
 from signalrl.errors import BenchmarkError
 from signalrl.network.model import Signal
 from signalrl.network.phases import greens
+from signalrl.scenario.catalog import scenario_names
 
 Sites = Callable[..., Site]
 
@@ -65,6 +66,15 @@ def test_coordinated_signals_share_a_cycle_and_have_offsets(site_of: Sites) -> N
     offsets = [float(logic.attrib["offset"]) for logic in ET.parse(path).getroot()]
     assert len(set(offsets)) > 1
     assert all(0 <= offset < cycle_s for offset in offsets)
+
+
+def test_signals_that_the_tool_miscounts_keep_their_program(site_of: Sites) -> None:
+    if "resco-ingolstadt21" not in scenario_names():
+        pytest.skip("the RESCO maps are not installed")
+    site = site_of("resco-ingolstadt21")
+    signals = {signal.id for signal in site.network.signals}
+    left = {"243641585", "cluster_1427494838_273472399"}  # links share a position, or lack
+    assert set(_times(write(site))) == signals - left
 
 
 def test_the_same_seed_gives_the_same_bytes(short: Path, site_of: Sites) -> None:
