@@ -239,7 +239,7 @@ def test_from_a_training_to_a_running_bundle(capsys, short, tmp_path):
     assert result["differences"] == []
 
     out = tmp_path / "bench"
-    given = ["--env", short, "--controller", f"policy={exported}", "--seeds", "1", "--out", out]
+    given = ["--env", short, "--controller", f"policy={exported}", "--seeds", "1,", "--out", out]
     status, summary = run_json(capsys, "benchmark", *given, "--jobs", 1)
     assert status == 0
     assert list(summary["environments"]) == ["short"]

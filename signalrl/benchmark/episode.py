@@ -36,6 +36,7 @@ from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.files import merged
 from signalrl.sumo.course import SignalCourse
 from signalrl.sumo.episode import Outputs, scenario_network
 from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_edges, read_trips
@@ -146,9 +147,10 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
         SignalRLError: The scenario, the policy or the simulation failed.
     """
     began_s = time.perf_counter()
-    scenario = load_scenario(spec.scenario, settings=spec.settings)
-    network = scenario_network(scenario)
     native = spec.controller in PROGRAMS
+    needed = PROGRAMS[spec.controller].settings if native else {}
+    scenario = load_scenario(spec.scenario, settings=merged(spec.settings, needed))
+    network = scenario_network(scenario)
     series = Series([], [], [])
     with tempfile.TemporaryDirectory(prefix="signalrl-episode-") as folder:
         own = Path(folder)

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from signalrl.benchmark.controllers import controller_names
 from signalrl.errors import ConfigError
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.files import Strict, read_model, suggestion
+from signalrl.scenario.files import Strict, merged, read_model, suggestion
 from signalrl.scenario.schema import Scenario
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -85,7 +85,7 @@ class Suite(Strict):
     def cases(self) -> tuple[Case, ...]:
         """Return the cases with the settings that hold for all."""
         return tuple(
-            case.model_copy(update={"settings": {**self.settings, **case.settings}})
+            case.model_copy(update={"settings": merged(self.settings, case.settings)})
             for case in self.environments
         )
 

@@ -82,7 +82,7 @@ def read_model(model: type[ModelT], path: Path, changes: Mapping[str, Any] | Non
             f"known keys: {', '.join(known_keys(model))}"
         )
     if changes:
-        data = _merged(data, changes)
+        data = merged(data, changes)
     try:
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
@@ -182,14 +182,15 @@ def locate(text: str, folder: Path, owner: str) -> Path:
     return path.resolve()
 
 
-def _merged(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(data)
+def merged(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return data with changes in place of its values; keys inside of keys are merged too."""
+    result = dict(data)
     for key, value in changes.items():
-        old = merged.get(key)
+        old = result.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            value = _merged(old, value)
-        merged[key] = value
-    return merged
+            value = merged(old, value)
+        result[key] = value
+    return result
 
 
 def _path_in(data: Any, location: Iterable[str | int], is_missing: bool) -> tuple[str | int, ...]:

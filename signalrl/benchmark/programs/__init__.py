@@ -6,9 +6,10 @@ but for switches, which are ``bool``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from signalrl.benchmark.programs import actuated, delay_based, floor, nema, webster
 from signalrl.benchmark.programs.site import Site
@@ -25,11 +26,13 @@ class Program:
         source: Where it comes from.
         write: Writes an additional file into the folder of a site and returns its path; None for
             the program that is stored with the network.
+        settings: Values in place of the scenario's, where the program is no program without them.
     """
 
     description: str
     source: str
     write: Callable[..., Path] | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 PROGRAMS: dict[str, Program] = {
@@ -68,6 +71,7 @@ PROGRAMS: dict[str, Program] = {
         "everything green at once: a bound, not a controller",
         "SUMO's right of way at protected greens",
         floor.write,
+        floor.SETTINGS,
     ),
 }
 """Every program by its name, in the order in which they are listed."""

@@ -5,9 +5,9 @@ comes from other vehicles. Of the letters that SUMO knows, ``G`` loses the least
 make vehicles wait for each other for ever at busy junctions, and ``O`` loses a little more.
 
 Vehicles that meet on a junction hold each other up until ``--ignore-junction-blocker`` frees them,
-and some collide. With 1 s instead of the 15 s of the scenarios the floor of cologne1 is 4 s instead
-of 5 s, that of arterial4x4 327 s instead of 483 s. At a junction that is full on all sides, as
-``single`` during its event, they block each other, and this is no bound.
+and some collide. Here that is after 1 s, not after the 15 s of the scenarios: the floor of cologne1
+is 4 s then instead of 5 s, that of arterial4x4 327 s instead of 483 s. At a junction that is full
+on all sides, as ``single`` during its event, they block each other, and this is no bound.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from signalrl.benchmark.programs.site import Site
 
 PROGRAM = "signalrl-floor"
 FOR_EVER_S = 1_000_000.0
+SETTINGS = {"sumo": {"ignore_junction_blocker_s": 1.0}}
 
 
 def write(site: Site) -> Path:
