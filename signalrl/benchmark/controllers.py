@@ -80,7 +80,7 @@ CLASSICAL: dict[str, Kind] = {
     "sotl-tuned": Kind(
         "self-organizing lights (platoon), tuned on other seeds",
         "Gershenson, Complex Systems 16, 2005",
-        partial(SelfOrganizing, threshold=60.0, min_green_s=10.0),
+        partial(SelfOrganizing, threshold=30.0, platoon=1.0, min_green_s=5.0),
     ),
     "schedule": Kind(
         "the schedule of phases with the least delay, as far as is in sight",

@@ -49,7 +49,7 @@ class ScheduleDriven:
         self,
         *,
         depth: int = 3,
-        horizon_s: float = 60.0,
+        horizon_s: float = 40.0,
         headway_s: float = 2.0,
         lost_s: float = 2.0,
         min_green_s: float = 5.0,
