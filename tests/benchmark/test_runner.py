@@ -4,6 +4,8 @@ import contextlib
 import csv
 import io
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,6 +158,44 @@ def test_the_report_stands_alone(done: tuple[Path, str]) -> None:
     assert len(text) < 2_000_000
     for words in ("A few minutes at one signal", "policy=queue.onnx", "too few seeds", "SUMO 1."):
         assert words in text
+
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+WRAPPER = """<!doctype html><pre id="said"></pre>
+<iframe id="page" style="width: {width}px; height: 800px; border: 0"></iframe><script>
+const page = document.getElementById("page"), began = performance.now();
+page.onload = () => {{
+  const root = page.contentDocument.documentElement;
+  document.getElementById("said").textContent = JSON.stringify({{
+    took_ms: performance.now() - began, wide: root.scrollWidth, seen: root.clientWidth,
+    broken: [...page.contentDocument.images].filter(i => !i.naturalWidth).length,
+    asked: page.contentWindow.performance.getEntriesByType("resource")
+      .map(entry => entry.name).filter(name => !name.startsWith("data:")),
+  }});
+}};
+page.src = "{page}";
+</script>"""
+
+
+@pytest.mark.skipif(
+    BROWSER is None and os.environ.get("SIGNALRL_BROWSER") != "require", reason="no Chromium here"
+)
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_browser_shows_the_report_at_once_and_without_asking_anybody(
+    width: int, done: tuple[Path, str], tmp_path: Path
+) -> None:
+    assert BROWSER is not None, "install chromium"
+    wrapper = tmp_path / "wrapper.html"
+    wrapper.write_text(WRAPPER.format(width=width, page=(done[0] / "report.html").as_uri()))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
+    options += [f"--user-data-dir={tmp_path / 'profile'}", "--timeout=20000", "--dump-dom"]
+    shown = subprocess.run(
+        [BROWSER, *options, wrapper.as_uri()], capture_output=True, text=True, timeout=60
+    ).stdout
+    said = json.loads(shown.partition('<pre id="said">')[2].partition("</pre>")[0])
+    assert said["took_ms"] < 2000
+    assert said["wide"] == said["seen"]  # nothing sticks out to the right
+    assert (said["broken"], said["asked"]) == (0, [])
 
 
 def test_one_controller_and_one_seed_make_a_report(short: Path, tmp_path: Path) -> None:
