@@ -9,12 +9,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
-EVALUATED := --controller fixed --controller actuated --controller max-pressure --controller greedy
+EVALUATED := --controller fixed --controller actuated --controller max-pressure-all --controller greedy
 
 # signalrl sets the number of threads of each of its processes itself.
 unexport OMP_NUM_THREADS
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test results lint format clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ test: $(VENV)/.installed-test lint ## install, check style, types and layers, ru
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='signalrl/control/*' --fail-under=95
 	$(BIN)/python .ci/branches.py 'signalrl/control/*' 95
+
+results: $(VENV)/.installed-demo ## write the tables of README and docs from the stored results
+	$(BIN)/python benchmarks/table.py
 
 lint: $(VENV)/.installed-test ## check style, types and layers
 	$(BIN)/ruff check

@@ -14,8 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
-CONTROLLERS = ("fixed", "actuated", "max-pressure", "greedy", "greedy-switching")
+RESULTS = Path(__file__).parent / "results" / "training"
+CONTROLLERS = (
+    *("fixed", "actuated", "nema", "max-pressure-all"),
+    *("greedy", "greedy-switching", "schedule"),
+)
 SEEDS = "101:111"
 
 

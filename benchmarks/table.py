@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+RESULTS = HERE / "results"
+PEERS = ("sumo-rl", "sumo-rl-parallel")
+BOUNDS = ("floor",)
+CLASSICAL = ("FIXED", "MaxWave", "MaxPressure")
+"""What RESCO calls its controllers that do not learn."""
 
 
 def load(path: Path) -> Any:
@@ -22,9 +31,9 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def delays() -> str:
-    """Return the mean delay of each controller, a row per environment."""
-    studies = {path.parent.name: load(path) for path in HERE.glob("results/*/summary.json")}
+def trained() -> str:
+    """Return the mean delay of each controller, a row per environment that was trained on."""
+    studies = {path.parent.name: load(path) for path in RESULTS.glob("training/*/summary.json")}
     names = sorted(studies)
     controllers = list(studies[names[0]]["environments"][names[0]]["controllers"])
     rows = []
@@ -33,19 +42,63 @@ def delays() -> str:
         best = min(found, key=lambda c: found[c]["mean_delay_s"]["mean"])
         cells = []
         for controller in controllers:
-            delay = found[controller]["mean_delay_s"]
-            low, high = delay["interval95"]
-            text = f"{delay['mean']:.1f} [{low:.1f}, {high:.1f}]"
+            text = estimate(found[controller]["mean_delay_s"])
             cells.append(f"**{text}**" if controller == best else text)
-        minutes = load(HERE / "results" / name / "training.json")["training_wall_s"] / 60
+        minutes = load(RESULTS / "training" / name / "training.json")["training_wall_s"] / 60
         rows.append([f"`{name}`", *cells, f"{minutes:.1f} min"])
     return table(["environment", *controllers, "training"], rows)
+
+
+def league(suite: str) -> str:
+    """Return the controllers of a suite by their relative delay, with the delay everywhere."""
+    found = load(RESULTS / "suites" / suite / "summary.json")
+    measure, environments = found["measure"], found["environments"]
+    delays = {
+        env: {name: c[measure]["mean"] for name, c in content["controllers"].items()}
+        for env, content in environments.items()
+    }
+    lowest = {
+        env: min(s for name, s in values.items() if name not in BOUNDS)
+        for env, values in delays.items()
+    }
+    limits = [name for name in BOUNDS if all(name in values for values in delays.values())]
+    rows = [[f"*{name}*", "", *(f"*{delays[env][name]:.1f}*" for env in delays)] for name in limits]
+    for standing in found["league"]:
+        name = standing["controller"]
+        cells = []
+        for env, values in delays.items():
+            text = f"{values[name]:.1f}" if name in values else "–"
+            cells.append(f"**{text}**" if values.get(name) == lowest[env] else text)
+        rows.append([f"`{name}`", f"{standing['relative']:.2f}", *cells])
+    return table(["controller", "relative", *(env.removeprefix("resco-") for env in delays)], rows)
+
+
+def published(suite: str) -> str:
+    """Return our best classical controller beside the figures that others have published."""
+    content = yaml.safe_load((HERE / "suites" / f"{suite}.yaml").read_text(encoding="utf-8"))
+    (theirs,) = content["published"]
+    found = load(RESULTS / "suites" / suite / "summary.json")
+    measure = found["measure"]
+    names = list(dict.fromkeys(n for values in theirs["mean_delay_s"].values() for n in values))
+    rows = []
+    for env, figures in theirs["mean_delay_s"].items():
+        ours = {
+            name: c[measure]["mean"]
+            for name, c in found["environments"][env]["controllers"].items()
+            if name not in BOUNDS and not name.startswith("policy")
+        }
+        best = min(ours, key=lambda name: ours[name])
+        bar = min(s for name, s in figures.items() if name in CLASSICAL)
+        cells = [f"{figures[name]:g}" if name in figures else "–" for name in names]
+        said = f"{ours[best]:.1f} (`{best}`)"
+        rows.append([env.removeprefix("resco-"), said, f"{ours[best] / bar:.2f}", *cells])
+    return table(["map", "best classical, here", "to theirs", *names], rows)
 
 
 def stepping() -> str:
     """Return what a step costs, a row per map."""
     rows = []
-    for name, found in load(HERE / "results" / "stepping.json")["maps"].items():
+    for name, found in load(RESULTS / "stepping.json")["maps"].items():
         low, high = found["against_range"]
         faster = found["faster"]
         rows.append(
@@ -60,22 +113,56 @@ def stepping() -> str:
     return table([*head, "times faster than sumo-rl", "than its parallel environment"], rows)
 
 
-PEERS = ("sumo-rl", "sumo-rl-parallel")
-TABLES = {ROOT / "README.md": ("results", delays), ROOT / "docs/design.md": ("stepping", stepping)}
+def peers() -> str:
+    """Return what sumo-rl and we reach within the same time, a row per map and controller."""
+    rows = []
+    for path in sorted((RESULTS / "peers").glob("*.json")):
+        found = load(path)
+        for side in found["sides"].values():
+            last = side["report"][side["mode"]]
+            reached = {"mean": last["mean_delay_s"], "interval95": last["interval95"]}
+            lowest = f"{side['lowest_on_curve_s']:.1f}"
+            rows.append([f"`{path.stem}`", side["label"], estimate(reached), lowest])
+    return table(["map", "controller", "last checkpoint", "lowest on its curve"], rows)
+
+
+def estimate(found: dict[str, Any]) -> str:
+    """Return a mean with its interval."""
+    low, high = found["interval95"]
+    return f"{found['mean']:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def tables() -> dict[Path, dict[str, Callable[[], str]]]:
+    """Return what makes each table, by page and name; only of results that are stored."""
+    results: dict[str, Callable[[], str]] = {}
+    for path in sorted(RESULTS.glob("suites/*/summary.json")):
+        results[path.parent.name] = partial(league, path.parent.name)
+        if load(path)["measure"] == "mean_delay_s" and path.parent.name == "resco":
+            results["published"] = partial(published, "resco")
+    if any((RESULTS / "peers").glob("*.json")):
+        results["peers"] = peers
+    return {
+        ROOT / "README.md": {"results": trained},
+        ROOT / "docs/design.md": {"stepping": stepping},
+        ROOT / "docs/results.md": results,
+    }
 
 
 def main() -> int:
     """Write the tables, or compare; exit with 1 where they differ."""
     differ = 0
-    for page, (name, make) in TABLES.items():
-        text = page.read_text(encoding="utf-8")
-        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
-        head, _, rest = text.partition(begin)
-        new = head + begin + make() + end + rest.partition(end)[2]
+    for page, makers in tables().items():
+        text = new = page.read_text(encoding="utf-8")
+        for name, make in makers.items():
+            begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+            if begin not in new:
+                raise SystemExit(f"{page}: expected the mark {begin.strip()} for stored results")
+            head, _, rest = new.partition(begin)
+            new = head + begin + make() + end + rest.partition(end)[2]
         if new != text:
             differ += 1
             if "--check" in sys.argv[1:]:
-                print(f"{page} and benchmarks/results/ differ: python benchmarks/table.py")
+                print(f"{page} and benchmarks/results/ differ: make results")
             else:
                 page.write_text(new, encoding="utf-8")
     return int(differ > 0 and "--check" in sys.argv[1:])

@@ -22,7 +22,8 @@ import yaml
 from pydantic import BaseModel
 
 from signalrl import cli
-from signalrl.benchmark.controllers import CLASSICAL, NATIVE
+from signalrl.benchmark.controllers import CLASSICAL
+from signalrl.benchmark.programs import PROGRAMS
 from signalrl.benchmark.store import COLUMNS
 from signalrl.cli_train import find_config
 from signalrl.control import measurement, observation
@@ -159,7 +160,7 @@ def test_every_make_target_exists():
     ("page", "words"),
     [
         ("benchmark.md", COLUMNS),
-        ("benchmark.md", [*NATIVE, *CLASSICAL]),
+        ("benchmark.md", [*PROGRAMS, *CLASSICAL]),
         ("deploy.md", MEMBERS),
         ("own-network.md", ScenarioFile.model_fields),
         ("own-network.md", TimingRules.__dataclass_fields__),
