@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from signalrl.benchmark.figures import STYLE, WIDTH_IN
+
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "peers"
 # Colours of Okabe and Ito (2008); markers and lines tell the curves apart without them.
 LOOKS: dict[str, dict[str, Any]] = {
@@ -27,19 +29,7 @@ LINES: dict[str, dict[str, Any]] = {
     "fixed": {"color": "#000000", "linestyle": ":"},
     "greedy": {"color": "#666666", "linestyle": (0, (8, 3))},
 }
-STYLE: Any = {
-    "font.size": 10,
-    "font.family": "DejaVu Sans",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "svg.hashsalt": "signalrl",
-    "figure.constrained_layout.use": True,
-}
-WIDTH_IN, HEIGHT_IN = 5.2, 3.8
+HEIGHT_IN = 3.8
 
 
 def draw(folder: Path) -> None:

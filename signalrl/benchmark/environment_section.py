@@ -224,9 +224,10 @@ def _differences(env: EnvironmentSummary) -> str:
 
 
 def _matrix(env: EnvironmentSummary) -> str:
-    """Return everybody against everybody, where there are enough to want it."""
+    """Return everybody against everybody, where there are enough controllers and seeds."""
     ranked = [c for c in env.ranked if not c.is_bound]
-    if len(ranked) < 3:
+    verdicts = {found.verdict for c in ranked for found in c.against.values()}
+    if len(ranked) < 3 or verdicts <= {"too few seeds"}:
         return ""
     rows = []
     for c in ranked:
