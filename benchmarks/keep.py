@@ -7,8 +7,8 @@ python benchmarks/keep.py runs/resco
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-import shutil
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results" / "suites"
@@ -19,12 +19,21 @@ def keep(run: Path) -> Path:
 
     Everybody against everybody stays out of the kept summary: it follows from the episodes.
     """
-    kept = RESULTS / run.name
-    kept.mkdir(parents=True, exist_ok=True)
-    shutil.copy(run / "episodes.csv", kept)
     summary = json.loads((run / "summary.json").read_text())
     if summary["failures"]:
         raise SystemExit(f"{run}: expected no failures, got {len(summary['failures'])}")
+    kept = RESULTS / run.name
+    kept.mkdir(parents=True, exist_ok=True)
+    seeds = {str(seed) for seed in summary["seeds"]}
+    episodes = "episodes.csv"
+    with (run / episodes).open(newline="") as source, (kept / episodes).open("w") as target:
+        reader = csv.DictReader(source)
+        writer = csv.DictWriter(target, reader.fieldnames or [], lineterminator="\n")
+        writer.writeheader()
+        for row in reader:
+            env = summary["environments"].get(row["env"], {"controllers": {}})
+            if row["seed"] in seeds and row["controller"] in env["controllers"]:
+                writer.writerow(row)
     for env in summary["environments"].values():
         for controller in env["controllers"].values():
             del controller["against"]

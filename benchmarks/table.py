@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 
+from signalrl.benchmark.controllers import BOUNDS
+from signalrl.benchmark.league_section import PUBLISHED_CLASSICAL
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
 PEERS = ("sumo-rl", "sumo-rl-parallel")
-BOUNDS = ("floor",)
-CLASSICAL = ("FIXED", "MaxWave", "MaxPressure")
-"""What RESCO calls its controllers that do not learn."""
 
 
 def load(path: Path) -> Any:
@@ -52,7 +52,7 @@ def trained() -> str:
 def league(suite: str) -> str:
     """Return the controllers of a suite by their relative delay, with the delay everywhere."""
     found = load(RESULTS / "suites" / suite / "summary.json")
-    measure, environments = found["measure"], found["environments"]
+    measure, environments = found["suite"]["measure"], found["environments"]
     delays = {
         env: {name: c[measure]["mean"] for name, c in content["controllers"].items()}
         for env, content in environments.items()
@@ -78,7 +78,7 @@ def published(suite: str) -> str:
     content = yaml.safe_load((HERE / "suites" / f"{suite}.yaml").read_text(encoding="utf-8"))
     (theirs,) = content["published"]
     found = load(RESULTS / "suites" / suite / "summary.json")
-    measure = found["measure"]
+    measure = found["suite"]["measure"]
     names = list(dict.fromkeys(n for values in theirs["mean_delay_s"].values() for n in values))
     rows = []
     for env, figures in theirs["mean_delay_s"].items():
@@ -88,7 +88,7 @@ def published(suite: str) -> str:
             if name not in BOUNDS and not name.startswith("policy")
         }
         best = min(ours, key=lambda name: ours[name])
-        bar = min(s for name, s in figures.items() if name in CLASSICAL)
+        bar = min(s for name, s in figures.items() if name in PUBLISHED_CLASSICAL)
         cells = [f"{figures[name]:g}" if name in figures else "–" for name in names]
         said = f"{ours[best]:.1f} (`{best}`)"
         rows.append([env.removeprefix("resco-"), said, f"{ours[best] / bar:.2f}", *cells])
@@ -137,7 +137,7 @@ def tables() -> dict[Path, dict[str, Callable[[], str]]]:
     results: dict[str, Callable[[], str]] = {}
     for path in sorted(RESULTS.glob("suites/*/summary.json")):
         results[path.parent.name] = partial(league, path.parent.name)
-        if load(path)["measure"] == "mean_delay_s" and path.parent.name == "resco":
+        if path.parent.name == "resco":
             results["published"] = partial(published, "resco")
     if any((RESULTS / "peers").glob("*.json")):
         results["peers"] = peers

@@ -13,8 +13,9 @@ from signalrl.sumo.outputs import Edges
 
 MIN_VEHICLES = 10
 """An approach with fewer vehicles in an episode says nothing about its control."""
-LOCKED_S = 600.0
-"""An edge that nobody leaves for so long, while somebody stands on it, is locked."""
+LOCKED_INTERVALS = 2
+"""An edge that nobody leaves in so many records of five minutes on end, while somebody stands on
+it, is locked."""
 LOCKED_EDGES = 2
 STANDING = 0.95
 """Share of their time that vehicles on a locked edge stand."""
@@ -58,6 +59,8 @@ def find_approaches(network: Network) -> tuple[Approach, ...]:
 def approach_delay_s(approaches: Iterable[Approach], edges: Edges) -> dict[str, float]:
     """Return the mean time loss of the vehicles of each approach, by its edge.
 
+    Who waits outside for room is not on an edge, and is missing here.
+
     Args:
         approaches: Those of the network.
         edges: The record of an episode.
@@ -92,21 +95,18 @@ def fairness(delays_s: Mapping[str, float]) -> float:
     return float(x.sum() ** 2 / (x.size * (x * x).sum()))
 
 
-def locked_edges(edges: Edges) -> tuple[str, ...]:
-    """Return the edges that were locked: nobody left for ten minutes, and somebody stood there."""
+def is_gridlocked(edges: Edges) -> bool:
+    """Return whether two edges or more were locked at the same time.
+
+    One alone may be starved by its signal; where traffic locks up, others stand behind it.
+    """
+    lasts_s = (edges.end_s - edges.begin_s)[:, None]
     stood = (
         (edges.left == 0)
-        & (edges.present_s >= (edges.end_s - edges.begin_s)[:, None])
+        & (edges.present_s >= lasts_s)
         & (edges.standing_s >= STANDING * edges.present_s)
     )
-    length_s = np.zeros(len(edges.ids))
-    longest_s = length_s.copy()
-    for row, seconds in zip(stood, edges.end_s - edges.begin_s, strict=True):
-        length_s = np.where(row, length_s + seconds, 0.0)
-        longest_s = np.maximum(longest_s, length_s)
-    return tuple(edge for edge, s in zip(edges.ids, longest_s, strict=True) if s >= LOCKED_S)
-
-
-def is_gridlocked(edges: Edges) -> bool:
-    """Return whether at least two edges locked: one alone may be starved by its signal."""
-    return len(locked_edges(edges)) >= LOCKED_EDGES
+    if len(stood) < LOCKED_INTERVALS:
+        return False
+    runs = np.lib.stride_tricks.sliding_window_view(stood, LOCKED_INTERVALS, axis=0)
+    return bool((runs.all(axis=2).sum(axis=1) >= LOCKED_EDGES).any())

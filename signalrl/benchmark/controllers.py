@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 from signalrl.benchmark.parameters import Value, defaults, parse_parameters
 from signalrl.benchmark.programs import PROGRAMS, Program, Site
 from signalrl.control.controllers import (
@@ -19,7 +21,7 @@ from signalrl.control.controllers import (
     ScheduleDriven,
     SelfOrganizing,
 )
-from signalrl.errors import ConfigError
+from signalrl.errors import ConfigError, SignalRLError
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,10 @@ class Entry:
     @property
     def description(self) -> str:
         """What it does, in a few words."""
-        return f"the trained policy in {self.path}" if self.path else _kind(self.kind).description
+        if self.path is None:
+            return _kind(self.kind).description
+        home = trained_on(self.path)
+        return f"the policy in {self.path}" + (f", trained on {home}" if home else "")
 
     @property
     def source(self) -> str:
@@ -161,7 +166,10 @@ def parse_controllers(texts: Sequence[str]) -> tuple[Entry, ...]:
         else:
             name, _, settings = text.partition(":")
             known = defaults(_builder(name))
-            entries.append(Entry(text, name, None, parse_parameters(text, settings, known)))
+            entry = Entry(text, name, None, parse_parameters(text, settings, known))
+            if not entry.is_native:
+                make_controller(name, parameters=entry.parameters)  # it knows what they may be
+            entries.append(entry)
     return tuple(entries)
 
 
@@ -201,6 +209,21 @@ def write_program(kind: str, site: Site, parameters: Mapping[str, Value]) -> tup
 def is_run_folder(path: Path) -> bool:
     """Return whether this is the folder of a training rather than something exported."""
     return (path / "config.yaml").is_file()
+
+
+def trained_on(path: Path) -> str | None:
+    """Return the environment that a policy was trained on; None where nothing tells it."""
+    if is_run_folder(path):
+        content = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))
+        return str(content["scenario"]) if isinstance(content, dict) else None
+    if path.suffix == ".onnx":
+        return None
+    from signalrl.deploy.bundle import load_bundle
+
+    try:
+        return load_bundle(path).manifest.training.scenario
+    except SignalRLError:  # said where it is run
+        return None
 
 
 def policy_digest(path: Path) -> str:

@@ -40,7 +40,8 @@ SIGNALS = 3
 _COLUMNS = (
     ("controller", "controller"),
     ("mean", "mean delay s [95 %]"),
-    ("median_delay_s", "median s"),
+    ("middle", "middle seed s"),
+    ("median_delay_s", "median vehicle s"),
     ("p95_delay_s", "p95 s"),
     ("worst_approach_s", "worst approach s"),
     ("fairness", "evenness"),
@@ -62,14 +63,18 @@ _NO_PLACES = ("throughput_veh_h", "co2_g_km")
 _SAID: dict[Verdict, str] = {
     "lower": "better",
     "higher": "worse",
-    "no difference": "no difference",
+    "no difference": "not told apart",
     "too few seeds": "too few seeds to say",
 }
 _SIGNS: dict[Verdict, str] = {"lower": "▼", "higher": "▲", "no difference": "·"}
 
 
 def environment_section(
-    env: EnvironmentSummary, store: Store, scenario: Scenario, looks: Mapping[str, Look]
+    env: EnvironmentSummary,
+    store: Store,
+    scenario: Scenario,
+    looks: Mapping[str, Look],
+    first_seed: int,
 ) -> str:
     """Return the section as HTML.
 
@@ -78,6 +83,7 @@ def environment_section(
         store: Holds the details of the episodes.
         scenario: The environment.
         looks: How each controller is drawn.
+        first_seed: The seed in whose episodes a signal was recorded.
 
     Raises:
         BenchmarkError: The details of an episode are broken.
@@ -97,7 +103,7 @@ def environment_section(
         f'<div class="figures">{_figures(env, details, scenario, looks)}</div>'
         f"<h3>Delay and what went with it</h3>{_table(env)}{_violations(details)}"
         f"<h3>Against the best of the others</h3>{_differences(env)}{_matrix(env)}"
-        f"{_signal(env, details, looks)}</section>"
+        f"{_signal(env, store, looks, first_seed)}</section>"
     )
 
 
@@ -193,6 +199,8 @@ def _cell(c: ControllerSummary, column: str) -> str:
             return c.controller
         case "mean":
             return str(c.delay)
+        case "middle":
+            return f"{c.middle_s:.1f}"
         case "n":
             return str(c.n)
         case "gridlocked":
@@ -255,11 +263,15 @@ def _violations(details: Details) -> str:
     return f"<p>Violations:</p><ul>{''.join(lines)}</ul>" if lines else ""
 
 
-def _signal(env: EnvironmentSummary, details: Details, looks: Mapping[str, Look]) -> str:
-    """Return the engineers' views, from the first episode in which the signal was recorded."""
+def _signal(
+    env: EnvironmentSummary, store: Store, looks: Mapping[str, Look], first_seed: int
+) -> str:
+    """Return the engineers' views, from the episodes of the first seed."""
     courses = {}
+    finished = {c.controller for c in env.controllers if first_seed in c.delay_s}
     for name in featured(env, SIGNALS):
-        watched = next((e["signal"] for e in details[name] if e["signal"]), None)
-        if watched is not None:
-            courses[name] = SignalCourse.from_dict(watched)
+        if name in finished:
+            watched = store.read_details((env.env, name, first_seed))["signal"]
+            if watched is not None:
+                courses[name] = SignalCourse.from_dict(watched)
     return signal_section(courses, looks)

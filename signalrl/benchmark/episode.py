@@ -85,7 +85,7 @@ class Series:
 
     Attributes:
         time_s: Simulated time.
-        queued: Vehicles queued before the signals.
+        queued: Vehicles queued before the signals, as the detectors see them.
         delay_rate: Vehicle-seconds lost per second before the signals, backlog included.
     """
 
@@ -108,9 +108,9 @@ class EpisodeResult:
     Attributes:
         metrics: From SUMO's own outputs.
         throughput_veh_h: Vehicles that reached their destination, per hour.
-        worst_approach_s: Mean delay on the approach where it was highest.
-        fairness: Evenness of the delay over the approaches, 1 for all alike.
-        gridlocked: Whether edges locked for good.
+        worst_approach_s: Mean time loss on the approach where it was highest.
+        fairness: Evenness of that over the approaches, 1 for all alike.
+        gridlocked: Whether edges locked together.
         vetoes: Requests that the interlock did not grant; 0 for SUMO's own programs.
         violations: States that the monitor found wrong.
         first_violation: The first of them.
@@ -118,7 +118,7 @@ class EpisodeResult:
         wall_s: Time that it took.
         series: The course of the episode.
         arrivals: Vehicles that reached their destination, per minute.
-        approach_delay_s: Mean delay per approach, by the edge before the stop line.
+        approach_delay_s: Mean time loss per approach, by the edge before the stop line.
         edge_delay_s: Vehicle-seconds lost per edge, where there are any.
         signal: The course of the busiest signal and corridor, where it was recorded.
     """

@@ -49,7 +49,7 @@ def _league(summary: Summary) -> str:
         limits = (_seconds(bounds[env].get(bound)) for env in names)
         rows.append([bound, "–", "–", "–", *limits])
         best.append(False)
-    if rows:
+    if league(summary):
         best[0] = True
     head = ["controller", "relative", "lowest in", "gridlocked", *names]
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import typing
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -64,7 +65,10 @@ def _typed(text: str, name: str, value: str, default: Value, choices: tuple[str,
             raise ConfigError(f"{text}: expected {name} as {' or '.join(choices)}, got {value!r}")
         return value == "true" if isinstance(default, bool) else value
     try:
-        return type(default)(value)
+        number = type(default)(value)
     except ValueError:
+        number = math.nan
+    if not math.isfinite(float(number)):
         what = "a whole number" if isinstance(default, int) else "a number"
-        raise ConfigError(f"{text}: expected {name} as {what}, got {value!r}") from None
+        raise ConfigError(f"{text}: expected {name} as {what}, got {value!r}")
+    return number

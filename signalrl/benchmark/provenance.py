@@ -17,12 +17,17 @@ from signalrl.benchmark.controllers import Entry, policy_digest
 from signalrl.scenario.schema import Scenario
 
 _PACKAGE = Path(signalrl.__file__).resolve().parent
-_DISTRIBUTIONS = ("eclipse-sumo", "libsumo", "numpy", "onnxruntime", "sumo-rl", "matplotlib")
+_DISTRIBUTIONS = (
+    *("eclipse-sumo", "libsumo", "sumo-rl"),
+    *("numpy", "scipy", "onnxruntime", "matplotlib"),
+)
 _SHAPES_EPISODES = (
     *("control", "deploy", "env", "network", "scenario", "sumo"),
-    *("benchmark/controllers.py", "benchmark/episode.py", "benchmark/programs"),
+    *("benchmark/approaches.py", "benchmark/controllers.py", "benchmark/episode.py"),
+    *("benchmark/programs", "learning/export.py"),
 )
 """The sources that decide what happens in an episode."""
+_WATCHED = ("signalrl", "envs", "benchmarks/suites")
 _PROSE = {".md", ".png", ".svg", ".jpg"}
 
 
@@ -48,9 +53,7 @@ def commit() -> str | None:
         return None
     try:
         head = _git(root, "rev-parse", "HEAD")
-        return head + (
-            "+changes" if _git(root, "status", "--porcelain", "signalrl", "envs") else ""
-        )
+        return head + ("+changes" if _git(root, "status", "--porcelain", *_WATCHED) else "")
     except (OSError, subprocess.SubprocessError):
         return None
 
@@ -87,7 +90,7 @@ def scenario_digest(scenario: Scenario) -> str:
 def spec_digest(scenario_hash: str, entry: Entry, backend: str) -> str:
     """Return a hash of what the episodes of a scenario and a controller are made from."""
     policy = "" if entry.path is None else policy_digest(entry.path)
-    sumo = metadata.version("eclipse-sumo")
+    sumo = metadata.version("libsumo" if backend == "libsumo" else "eclipse-sumo")
     parameters = json.dumps(dict(entry.parameters), sort_keys=True)
     return _digest([scenario_hash, entry.kind, parameters, policy, backend, sumo, _code_hash()])
 

@@ -48,8 +48,6 @@ td.text {{ text-align: left; white-space: normal; min-width: 14rem; }}
 code {{ overflow-wrap: anywhere; font-size: .85rem; }}
 .warning {{ border-left: 4px solid #1a1a1a; background: #f3f3f3; padding: .5rem 1rem; }}
 section {{ content-visibility: auto; contain-intrinsic-size: auto 3000px; }}
-td.lower {{ font-weight: 600; }}
-td.higher {{ color: #555; }}
 table.matrix th {{ writing-mode: vertical-rl; text-align: left; padding: .4rem .1rem; }}
 table.matrix th:first-child {{ writing-mode: horizontal-tb; }}
 table.matrix td {{ padding: .25rem .35rem; }}
@@ -74,9 +72,11 @@ in a fresh process. All controllers had the same seeds, so they met the same tra
 differences are taken seed by seed. Brackets are 95 % bootstrap intervals over the seeds (expanded
 percentile, 10,000 resamples). A controller is called better or worse only where the interval of
 the difference excludes 0, Wilcoxon's signed-rank test has a p-value below {CLAIM_P:g}, and at
-least {MIN_PAIRS} seeds were paired. Worst approach is the mean delay on the approach where it is
-highest; evenness is Jain's index over the approaches, 1 where all fare alike. Gridlocked is the
-share of the episodes in which two edges or more stood still for ten minutes. Carbon dioxide is
+least {MIN_PAIRS} seeds were paired. Middle seed is the median over the seeds of the mean delay:
+one seed in which a junction locks up does not move it. Worst approach is the mean time loss on the
+approach where it is highest, without those that wait outside; evenness is Jain's index over the
+approaches, 1 where all fare alike. Gridlocked is the share of the episodes in which two edges or
+more stood still at once for two whole records of five minutes. Carbon dioxide is
 SUMO's emission model. Vetoes are requests that the interlock did not grant; violations are signal
 states that the independent monitor judged to break a safety rule, of SUMO's own programs too."""
 
@@ -97,7 +97,10 @@ def write_report(summary: Summary, store: Store, scenarios: Mapping[str, Scenari
     parts = [
         _opening(summary),
         league_section(summary),
-        *(environment_section(e, store, scenarios[e.env], looks) for e in summary.environments),
+        *(
+            environment_section(e, store, scenarios[e.env], looks, summary.seeds[0])
+            for e in summary.environments
+        ),
         f"<h2>How it was measured</h2><p>{_MEASURES[summary.suite.measure]} {_METHOD}</p>",
         _controllers(summary),
         _origin(summary),

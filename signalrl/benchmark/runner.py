@@ -98,7 +98,7 @@ def run_benchmark(
     digests = plan.digests()
     with Store(out) as store:
         forgotten = store.open(digests, about)
-        finished = {row.key for row in store.rows}
+        finished = {row.key for row in store.rows if _is_whole(row.key, plan, store)}
         missing = [key for key in plan.keys if key not in finished]
         total = len(plan.cases) * len(plan.entries) * len(plan.seeds)
         _say(console, _opening(total, total - len(missing), forgotten, out))
@@ -126,6 +126,11 @@ def run_benchmark(
         _say(console, f"failed: {failure.env} {failure.controller} {failure.seed}: {failure.error}")
     _say(console, f"report: {summary.report}")
     return summary
+
+
+def _is_whole(key: Key, plan: _Plan, store: Store) -> bool:
+    """Return whether nothing is missing of an episode: of the first seed, a signal's record."""
+    return key[2] != plan.seeds[0] or store.read_details(key)["signal"] is not None
 
 
 def _plan(suite: Suite, seeds: Sequence[int], jobs: int, backend: Backend) -> _Plan:

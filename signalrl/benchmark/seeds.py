@@ -21,6 +21,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
             many, or one belongs to the trainings.
     """
     if text.strip().isascii() and text.strip().isdigit():
+        if int(text) < 1:
+            raise ConfigError(f"expected at least one seed, got {text!r}")
         text = f"{FIRST_REPORTED_SEED}:{FIRST_REPORTED_SEED + int(text)}"
     seeds: list[int] = []
     for part in text.removesuffix(",").split(","):

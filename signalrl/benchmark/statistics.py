@@ -28,7 +28,6 @@ since a table of many controllers makes many comparisons."""
 MIN_PAIRS = 8
 """With fewer pairs even differences of one sign have a p-value, ``2 ** (1 - n)``, above that."""
 _BLOCK = 500
-_ANGLES = 20_001
 
 Verdict = Literal["lower", "higher", "no difference", "too few seeds"]
 
@@ -139,7 +138,9 @@ def expanded_tail(n: int, confidence: float = CONFIDENCE) -> float:
     That is ``Phi(-sqrt(n / (n - 1)) t)`` with Student's t of ``n - 1`` degrees of freedom: a normal
     percentile bootstrap at this level is as wide as the t interval.
     """
-    t = _student_quantile(0.5 + confidence / 2.0, n - 1)
+    from scipy.stats import t as student
+
+    t = float(student.ppf(0.5 + confidence / 2.0, n - 1))
     return NormalDist().cdf(-math.sqrt(n / (n - 1)) * t)
 
 
@@ -151,12 +152,3 @@ def _verdict(difference: Estimate, p_value: float) -> Verdict:
     if difference.high < 0.0:
         return "lower"
     return "higher" if difference.low > 0.0 else "no difference"
-
-
-def _student_quantile(probability: float, freedom: int) -> float:
-    """Invert Student's distribution: with ``t = sqrt(freedom) tan(a)``, a's density is a cosine."""
-    angle = np.linspace(0.0, math.pi / 2.0, _ANGLES)
-    density = np.cos(angle) ** (freedom - 1)
-    mass = np.concatenate(([0.0], np.cumsum(density[1:] + density[:-1])))
-    found = float(np.interp(2.0 * probability - 1.0, mass / mass[-1], angle))
-    return math.sqrt(freedom) * math.tan(found)

@@ -38,7 +38,12 @@ class Case(Strict):
         Raises:
             ConfigError: There is none, or the settings don't fit.
         """
-        return load_scenario(self.env, settings=self.settings, name=self.name or None)
+        try:
+            return load_scenario(self.env, settings=self.settings, name=self.name or None)
+        except ConfigError as error:
+            if not self.settings:
+                raise
+            raise ConfigError(f"{self.name or self.env} with its settings: {error}") from error
 
 
 class Published(Strict):

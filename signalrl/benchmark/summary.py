@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich import box
@@ -64,6 +65,11 @@ class ControllerSummary:
         """The delay by which controllers rank, per vehicle in s."""
         return self.estimates[self.measure]
 
+    @property
+    def middle_s(self) -> float:
+        """The median over the seeds of that delay: one seed that locks up does not move it."""
+        return median(self.delay_s.values())
+
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentSummary:
@@ -86,8 +92,10 @@ class EnvironmentSummary:
     def headline(self) -> str:
         """Say who has the lowest delay, and whether the interval of the difference agrees."""
         best = self.best
-        if best is None:
+        if not self.controllers:
             return "No episode was finished."
+        if best is None:
+            return "There is no controller, only a bound."
         text = f"{best.controller} has the lowest mean delay, {best.delay} s"
         if best.against_best is None:
             return f"{text}."
@@ -140,8 +148,7 @@ class Summary:
         """Return the summary as plain JSON data."""
         return {
             **self.about,
-            "title": self.suite.title,
-            "measure": self.suite.measure,
+            "suite": self.suite.model_dump(mode="json", exclude={"published"}),
             "seeds": list(self.seeds),
             "league": [asdict(line) for line in league(self)],
             "environments": {
@@ -296,6 +303,7 @@ def _summary(
 def _controller(c: ControllerSummary) -> dict[str, Any]:
     data: dict[str, Any] = {"description": c.description, "n": c.n}
     data.update({name: _estimate(estimate) for name, estimate in c.estimates.items()})
+    data["median_over_seeds_s"] = c.middle_s
     data["per_episode"] = c.counts
     if c.against_best is not None:
         data["against_best_other"] = _comparison(c.against_best)

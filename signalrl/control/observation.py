@@ -140,7 +140,7 @@ class Observation:
     lanes: FloatArray
     layout: Layout
 
-    def approaches(self) -> FloatArray:
+    def approach_lanes(self) -> FloatArray:
         """Return the reading of each approach lane, ``(S, M, columns)``; zero where padded."""
         return self.layout.spread(self.layout.zones @ self.lanes)
 

@@ -102,6 +102,12 @@ class ScenarioFile(Strict):
                 "decision_interval_s: expected a multiple of sumo.step_length_s "
                 f"({self.sumo.step_length_s:g}), got {self.decision_interval_s:g}"
             )
+        decisions = (self.end_s - self.begin_s) / self.decision_interval_s
+        if abs(decisions - round(decisions)) > 1e-9:
+            raise ValueError(
+                "end_s: expected a whole number of decisions from begin_s on, every "
+                f"{self.decision_interval_s:g} s, got {self.end_s - self.begin_s:g} s"
+            )
         if self.demand is None and not self.routes:
             raise ValueError("routes: expected at least one file, or the key demand, got neither")
         if self.demand is not None and self.scale_range is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from signalrl.network.model import Network
-from signalrl.sumo.approaches import bound_of, main_positions, traffic_on
+from signalrl.sumo.roads import bound_of, main_positions, traffic_on
 from signalrl.sumo.zones import MIN_SPEED_M_S
 
 MIN_SIGNALS = 3

@@ -18,7 +18,6 @@ from xml.etree import ElementTree as ET
 from signalrl.errors import SimulationError
 from signalrl.network.model import Network, Signal
 from signalrl.network.timing import TimingRules
-from signalrl.sumo.approaches import Road, phase_greens, phase_names, roads_of
 from signalrl.sumo.corridor import Corridor
 from signalrl.sumo.course import (
     Approach,
@@ -31,6 +30,7 @@ from signalrl.sumo.course import (
     StopLane,
 )
 from signalrl.sumo.programs import stored_programs
+from signalrl.sumo.roads import Road, phase_greens, phase_names, roads_of
 from signalrl.sumo.zones import Spot, spots_upstream
 
 STOP_M = 1.5

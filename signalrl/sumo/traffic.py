@@ -73,6 +73,8 @@ def _trips(path: Path, begin_s: float, end_s: float) -> Iterator[Trip]:
         else:
             edges = tuple(a[key] for key in ("from", "to") if key in a)
         start_s = _number(a.get("depart", a.get("begin", "")), begin_s)
+        if element.tag == "flow":  # one that has begun before goes on
+            start_s = max(start_s, begin_s)
         yield start_s, edges, _vehicles(element, begin_s, end_s)
 
 
@@ -81,11 +83,12 @@ def _vehicles(element: ElementTree.Element, begin_s: float, end_s: float) -> flo
     if element.tag != "flow":
         return 1.0
     a = element.attrib
-    if "number" in a:
-        return _number(a["number"], 1.0)
-    last_s = min(end_s, _number(a.get("end", ""), end_s))
-    lasts_s = max(0.0, last_s - _number(a.get("begin", ""), begin_s))
+    first_s, last_s = _number(a.get("begin", ""), begin_s), _number(a.get("end", ""), end_s)
+    lasts_s = max(0.0, min(end_s, last_s) - max(begin_s, first_s))
     lasts_s = lasts_s if math.isfinite(lasts_s) else 3600.0
+    if "number" in a:
+        whole_s = last_s - first_s
+        return _number(a["number"], 1.0) * (lasts_s / whole_s if whole_s > 0 else 1.0)
     if "period" in a:
         return lasts_s / max(_number(a["period"], 3600.0), 0.1)
     per_hour = _number(a.get("vehsPerHour", a.get("perHour", "")), 0.0)

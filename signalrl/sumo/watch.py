@@ -8,10 +8,10 @@ from pathlib import Path
 from signalrl.network.model import Network
 from signalrl.scenario.demand import draw_episode
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.approaches import busiest_signal
 from signalrl.sumo.corridor import find_corridor
 from signalrl.sumo.reader import load_net
 from signalrl.sumo.recording import Recording, write_recording
+from signalrl.sumo.roads import busiest_signal
 from signalrl.sumo.traffic import traffic_by_edge
 
 

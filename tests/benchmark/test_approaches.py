@@ -10,7 +10,6 @@ from signalrl.benchmark.approaches import (
     fairness,
     find_approaches,
     is_gridlocked,
-    locked_edges,
 )
 from signalrl.sumo.outputs import Edges
 from tests.networks import make_network, make_signal, way
@@ -86,14 +85,14 @@ def test_evenness_by_hand() -> None:
     assert fairness({}) == fairness({"a": 0.0}) == 1.0
 
 
-def test_an_edge_is_locked_when_nobody_leaves_for_ten_minutes() -> None:
-    record = edges(a=jammed([1, 2]), b=jammed([1]), c=jammed([0, 3]))
-    assert locked_edges(record) == ("a",)
-    assert not is_gridlocked(record)
-    assert is_gridlocked(edges(a=jammed([1, 2]), b=jammed([2, 3])))
+def test_two_edges_lock_together_when_nobody_leaves_them_for_two_records() -> None:
+    assert is_gridlocked(edges(a=jammed([1, 2]), b=jammed([1, 2, 3])))
+    assert not is_gridlocked(edges(a=jammed([1, 2]), b=jammed([1])))  # one is starved
+    assert not is_gridlocked(edges(a=jammed([0, 1]), b=jammed([2, 3])))  # one after the other
+    assert not is_gridlocked(edges(1, a=jammed([0], 1), b=jammed([0], 1)))
 
 
 def test_a_parked_or_a_flowing_edge_is_not_locked() -> None:
     few = {"present_s": [299.0] * 4, "standing_s": [299.0] * 4}
     flowing = {"present_s": [900.0] * 4, "standing_s": [100.0] * 4}
-    assert locked_edges(edges(a=few, b=flowing)) == ()
+    assert not is_gridlocked(edges(a=few, b=few, c=flowing, d=flowing, e=jammed([0, 1])))

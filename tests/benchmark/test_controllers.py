@@ -63,6 +63,9 @@ def test_parameters_are_read_by_the_type_of_their_defaults() -> None:
         ("greedy:switching_cots=1", "did you mean 'switching_cost'"),
         ("greedy:switching_cost=much", "switching_cost as a number, got 'much'"),
         ("schedule:depth=2.5", "depth as a whole number"),
+        ("schedule:depth=0", "a depth of at least 1"),
+        ("schedule:headway_s=0", "headway_s above 0"),
+        ("schedule:horizon_s=nan", "horizon_s as a number"),
         ("max-pressure:count=some", "count as queued or all"),
         ("max-pressure:cyclic=yes", "cyclic as true or false"),
         ("fixed:cycle=90", "known: none"),
@@ -124,6 +127,13 @@ def test_a_run_folder_without_checkpoints_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").touch()
     with pytest.raises(ConfigError, match="train first"):
         parse_controllers([f"policy={tmp_path}"])
+
+
+def test_a_run_says_what_it_was_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("scenario: resco-grid4x4\n")
+    (tmp_path / "checkpoints").mkdir()
+    (entry,) = parse_controllers([f"policy={tmp_path}"])
+    assert entry.description.endswith(", trained on resco-grid4x4")
 
 
 def test_the_digest_of_a_run_follows_its_checkpoints_alone(tmp_path: Path) -> None:

@@ -248,6 +248,20 @@ def test_only_what_is_missing_is_run(short: Path, tmp_path: Path) -> None:
         assert (fourth[key] == third[key]) == (key[0] == "fixed")
 
 
+def test_a_signal_is_looked_at_in_the_first_seed_whatever_was_run_before(
+    short: Path, tmp_path: Path
+) -> None:
+    suite = Suite.of([str(short)], ["greedy"])
+    run_benchmark(suite, [2, 1], tmp_path, console=quiet())
+    again = suite.narrowed([], ["fixed"])
+    summary = run_benchmark(again, [1, 2], tmp_path, console=quiet())
+    assert "One signal" in summary.report.read_text()
+    for controller in ("fixed", "greedy"):
+        details = json.loads((tmp_path / "episodes" / "short" / controller / "1.json").read_text())
+        assert details["signal"] is not None
+    assert len(rows(tmp_path)) == 4
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -118,6 +118,16 @@ def test_a_bound_competes_with_nobody() -> None:
     assert all("floor" not in c.against for c in env.controllers)
     assert (env.controllers[0].against_best, env.controllers[0].against) == (None, {})
     assert [s.controller for s in league(found)] == ["policy", "greedy", "fixed"]
+    (alone,) = summary(controllers=[Entry("floor", "floor")]).environments
+    assert alone.headline() == "There is no controller, only a bound."
+
+
+def test_the_middle_seed_is_not_moved_by_one_that_locks_up() -> None:
+    (env,) = summary().environments
+    greedy = env.controllers[1]
+    assert greedy.middle_s == pytest.approx(18.0)
+    greedy.delay_s[3] = 900.0
+    assert greedy.middle_s == pytest.approx(18.0)
 
 
 def test_the_league_takes_the_geometric_mean_of_what_is_lost_to_the_lowest() -> None:

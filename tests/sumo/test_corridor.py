@@ -7,10 +7,10 @@ import pytest
 
 from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario
-from signalrl.sumo.approaches import busiest_signal, phase_names, roads_of
 from signalrl.sumo.corridor import MAX_SIGNALS, MIN_SIGNALS, find_corridor
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.reader import load_net
+from signalrl.sumo.roads import busiest_signal, phase_names, roads_of
 
 
 def read(name: str) -> tuple[Any, Network]:

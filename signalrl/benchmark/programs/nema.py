@@ -91,9 +91,10 @@ def write(
             continue
         steps = []
         for number, state in sorted(states.items()):
-            longest = max(max_left_s if number % 2 else max_green_s, min_green_s)
+            shortest = max(min_green_s, math.ceil(rules.min_green_s))
+            longest = max(max_left_s if number % 2 else max_green_s, shortest)
             change = _change_s(signal, state, rules)
-            bounds = {"minDur": min_green_s, "maxDur": longest, "vehext": extension_s}
+            bounds = {"minDur": shortest, "maxDur": longest, "vehext": extension_s}
             steps.append(Step(state, longest, {**bounds, **change, "name": str(number)}))
         params = {**_rings(states), "detector-length": detector_m}
         params |= {"detector-length-leftTurnLane": detector_m}

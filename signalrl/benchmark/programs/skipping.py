@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from signalrl.benchmark.programs.logic import Detector, Logic, Step
+from signalrl.control.measurement import VEHICLE_SPACE_M
 from signalrl.network.model import Network, Signal
 from signalrl.network.timing import (
     GREEN,
@@ -29,9 +30,8 @@ from signalrl.network.timing import (
 if TYPE_CHECKING:
     from signalrl.benchmark.programs.actuated import Actuation
 
-VEHICLE_SPACE_M = 7.5
 HEADWAY_S = 1.9
-"""SUMO's figures for how far a queue before a detector may reach that the shortest green clears."""
+"""SUMO's figure for how far a queue before a detector may reach that the shortest green clears."""
 STOPPED_S = 3.0
 """Who was detected this long before a red, or later, has stopped at it, or so it is taken."""
 
@@ -116,7 +116,12 @@ def _calls(
     ids: Mapping[str, str],
     actuation: Actuation,
 ) -> Iterator[str]:
-    """Yield what calls a phase: each lane that it gives a green, while that is red elsewhere."""
+    """Yield what calls a phase: each lane that it gives a green, while that is red elsewhere.
+
+    There is no push button: pedestrians call when they have waited for as long as anybody may.
+    """
+    crossings = {k.position for k in signal.links if k.crossing and state[k.position] in GREEN}
+    yield from (f"( r:{position} > {actuation.max_red_s:g} )" for position in sorted(crossings))
     for lane, positions in lanes.items():
         served = [i for i in positions if state[i] in GREEN]
         if not served:

@@ -52,7 +52,7 @@ class MaxPressure:
         if self._count == "all":
             pressure = pressure + f[:, :, Feature.APPROACHING]
         if self._room:
-            pressure = pressure * _room(observation)
+            pressure = np.where(pressure > 0, pressure * _room(observation), pressure)
         return best(pressure, observation, self._in_order(observation) if self._cyclic else None)
 
     def _in_order(self, observation: Observation) -> BoolArray:
@@ -62,7 +62,7 @@ class MaxPressure:
             f[:, :, Feature.QUEUED] + f[:, :, Feature.APPROACHING] > 0
         )
         row, phases = np.arange(len(current)), observation.layout.phases
-        order = (current[:, None] + np.arange(1, f.shape[1])) % phases[:, None]
+        order = (current[:, None] + np.arange(1, max(2, f.shape[1]))) % phases[:, None]
         found = waiting[row[:, None], order]
         allowed: BoolArray = np.zeros(f.shape[:2], dtype=np.bool_)
         some = found.any(axis=1)

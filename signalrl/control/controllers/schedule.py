@@ -10,6 +10,7 @@ from signalrl.control.controllers.base import best
 from signalrl.control.layout import IntArray
 from signalrl.control.measurement import Column, FloatArray
 from signalrl.control.observation import Feature, Observation
+from signalrl.errors import ConfigError
 
 STEP_S = 2.0
 LATE_S = 30.0
@@ -43,6 +44,9 @@ class ScheduleDriven:
         lost_s: Time lost at the start of a green, beside the clearance.
         min_green_s: Shortest green in a schedule.
         permissive: Saturation flow of a green that has to yield, as a share of a protected one.
+
+    Raises:
+        ConfigError: An argument is out of its range.
     """
 
     def __init__(
@@ -55,6 +59,11 @@ class ScheduleDriven:
         min_green_s: float = 5.0,
         permissive: float = 0.5,
     ) -> None:
+        if depth < 1 or horizon_s < STEP_S or headway_s <= 0:
+            raise ConfigError(
+                f"expected a depth of at least 1, a horizon_s of at least {STEP_S:g} and a "
+                f"headway_s above 0, got {depth}, {horizon_s:g} and {headway_s:g}"
+            )
         self._depth, self._steps = depth, round(horizon_s / STEP_S)
         self._flow = STEP_S / headway_s
         self._lost_s, self._min_green_s, self._permissive = lost_s, min_green_s, permissive
@@ -151,7 +160,7 @@ class _Lanes:
     def seen(cls, observation: Observation) -> _Lanes:
         layout, lanes = observation.layout, observation.lanes
         return cls(
-            observation.approaches(),
+            observation.approach_lanes(),
             layout.spread((layout.behind @ lanes)[:, Column.OCCUPANCY]),
             layout.spread(lanes[layout.heads, Column.WAIT]),
         )

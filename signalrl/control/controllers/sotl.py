@@ -22,9 +22,10 @@ class SelfOrganizing:
 
     Args:
         threshold: Vehicle-seconds at red after which a phase is served.
-        platoon: With fewer vehicles than this, but at least one, within 25 m of the stop line, a
-            green is kept (Cools, Gershenson and D'Hooghe, *Self-Organizing Traffic Lights: A
-            Realistic Simulation*, 2013).
+        platoon: With fewer vehicles than this, but at least one, about to cross, a green is kept.
+            Those are who stands within 25 m of the stop line, as in Cools, Gershenson and
+            D'Hooghe, *Self-Organizing Traffic Lights: A Realistic Simulation*, 2013, and who
+            reaches it within 5 s.
         min_green_s: Shortest green.
     """
 
@@ -46,7 +47,7 @@ class SelfOrganizing:
         self._time_s = observation.time_s
         # Vehicles that the current phase serves too don't wait.
         now = observation.layout.served[row, current][:, None]
-        present = observation.approaches()[:, :, Column.PRESENT, None]
+        present = observation.approach_lanes()[:, :, Column.PRESENT, None]
         red = (np.maximum(observation.layout.served - now, 0.0) @ present)[:, :, 0]
         waited = self._waited + red * np.float32(passed_s)
         self._waited = np.where(red > 0, waited, np.float32(0.0))
@@ -62,7 +63,7 @@ class SelfOrganizing:
         return best(scores, observation)
 
     def _crossing(self, observation: Observation) -> FloatArray:
-        """Return the vehicles within 25 m of the stop lines that are green, ``(S,)``."""
+        """Return the vehicles that are about to cross on green, ``(S,)``."""
         f, row = observation.features, np.arange(len(observation.current))
         near = f[:, :, Feature.QUEUE_25] + f[:, :, Feature.ARRIVAL_5]
         crossing: FloatArray = near[row, observation.current]

@@ -151,6 +151,19 @@ def test_a_queue_that_can_not_leave_makes_no_pressure() -> None:
     )
     assert MaxPressure().decide(seen).tolist() == [0, 0]
     assert MaxPressure(room=True).decide(seen).tolist() == [1, 0]
+    full = see(
+        {
+            Feature.QUEUED: [[2, 4]],
+            Feature.DOWNSTREAM_QUEUE: [[10, 5]],
+            Feature.DOWNSTREAM_OCCUPANCY: [[1, 0.5]],
+        }
+    )
+    assert MaxPressure(room=True).decide(full).tolist() == [1]  # nor does it lose any
+
+
+@pytest.mark.parametrize("controller", [*CONTROLLERS, *OTHERS])
+def test_a_signal_of_one_phase_is_left_at_it(controller: Controller) -> None:
+    assert controller.decide(see({Feature.QUEUED: [[3]]})).tolist() == [0]
 
 
 def test_in_a_cycle_the_next_phase_with_traffic_follows() -> None:
