@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from signalrl.network.phases import CHANGING, greens
+from signalrl.network.phases import greens, phase_shown
 from signalrl.network.timing import GREEN
 from signalrl.sumo.course import (
     Approach,
@@ -146,11 +146,11 @@ def greens_shown(course: SignalCourse) -> list[Green]:
 
     Changes are no phase, nor are states that belong to none.
     """
-    known = {frozenset(greens(phase.state)): i for i, phase in enumerate(course.phases)}
+    states = [phase.state for phase in course.phases]
     found: list[Green] = []
     running: tuple[int, float] | None = None
     for start_s, _, state in _spans(course.shown, course.end_s):
-        phase = None if CHANGING & set(state) else known.get(frozenset(greens(state)))
+        phase = phase_shown(states, state)
         if running is not None and phase != running[0]:
             whole = running[1] > course.begin_s
             found.append(Green(running[0], running[1], start_s, state, whole))

@@ -132,6 +132,19 @@ def greens(state: str) -> set[int]:
     return {i for i, letter in enumerate(state) if letter in GREEN}
 
 
+def phase_shown(phases: Sequence[str], state: str) -> int | None:
+    """Return which phase a state shows: the one with its greens; None on the way between two.
+
+    Args:
+        phases: The states of a signal's phases, in their order.
+        state: What is shown, or stored as a step of a program.
+    """
+    if CHANGING & set(state):
+        return None
+    shown = greens(state)
+    return next((i for i, phase in enumerate(phases) if greens(phase) == shown), None)
+
+
 def conflicting_greens(state: str, foes: BoolArray) -> list[tuple[int, int]]:
     """Return the pairs of positions that conflict and both show a protected green."""
     protected = [i for i, letter in enumerate(state) if letter == "G"]

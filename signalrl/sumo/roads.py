@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from signalrl.network.model import Link, Network, Phase, Program, Signal
-from signalrl.network.phases import CHANGING, greens
+from signalrl.network.phases import phase_shown
 
 BOUNDS = ("EB", "NB", "WB", "SB")
 """Eastbound, northbound, westbound, southbound: counter-clockwise from the x axis."""
@@ -111,12 +111,11 @@ def phase_greens(signal: Signal, program: Program) -> tuple[tuple[float, float, 
     Steps that follow each other with the same greens are one; None stands for a phase that the
     program hasn't.
     """
-    phases = {frozenset(greens(phase.state)): phase.index for phase in signal.phases}
+    states = [phase.state for phase in signal.phases]
     found: dict[int, tuple[float, float, float]] = {}
     last: int | None = None
     for step in program.steps:
-        changing = CHANGING & set(step.state)
-        phase = None if changing else phases.get(frozenset(greens(step.state)))
+        phase = phase_shown(states, step.state)
         if phase is not None:
             before = found[phase] if phase == last else (0.0, 0.0, 0.0)
             times = (before[0] + step.duration_s, before[1] + step.min_s, before[2] + step.max_s)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from signalrl.errors import NetworkError
 from signalrl.network.model import BoolArray, Phase, Program, ProgramStep
-from signalrl.network.phases import conflicting_greens, derive_phases, greens
+from signalrl.network.phases import conflicting_greens, derive_phases, greens, phase_shown
 
 REFUSALS = {"conflicting-greens", "flashing", "one-phase", "unknown-letter"}
 
@@ -178,3 +178,9 @@ def test_a_signal_without_a_choice_is_refused_by_name(states: list[str], code: s
     with pytest.raises(NetworkError, match=r"'J'.*expected") as caught:
         derive(program(*states))
     assert caught.value.code == code
+
+
+def test_a_state_shows_the_phase_with_its_greens_and_none_on_the_way() -> None:
+    phases = ["GGrr", "rrGg"]
+    states = ["GGrr", "rrGg", "rrgG", "yyrr", "GGru", "rrrr", "Grrr"]
+    assert [phase_shown(phases, state) for state in states] == [0, 1, 1, None, None, None, None]

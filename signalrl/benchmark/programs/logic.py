@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from signalrl.network.model import Signal
-from signalrl.network.phases import CHANGING, greens
+from signalrl.network.phases import phase_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,8 @@ def logic_element(logic: Logic) -> ET.Element:
 
 def phases_of_steps(signal: Signal) -> list[int | None]:
     """Return which phase each step of the stored program shows; None where it is on the way."""
-    phases = {frozenset(greens(phase.state)): phase.index for phase in signal.phases}
-    return [
-        None if CHANGING & set(step.state) else phases.get(frozenset(greens(step.state)))
-        for step in signal.program.steps
-    ]
+    states = [phase.state for phase in signal.phases]
+    return [phase_shown(states, step.state) for step in signal.program.steps]
 
 
 def _loop(detector: Detector) -> ET.Element:
