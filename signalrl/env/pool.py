@@ -169,7 +169,7 @@ class WorkerPool:
 
     def _failed(self, i: int, answer: bytes) -> None:
         member = self._members[i]
-        reason = answer[1:].decode(errors="replace") or "its process ended"
+        _, reason = worker.read_failure(answer)
         member.failures += 1
         self.dropped += 1
         logger.warning("worker %d: %s; its episode is dropped, a new one begins", i, reason)
@@ -208,7 +208,7 @@ class _Member:
         if answer != worker.READY:
             self.close()
             raise WorkerError(
-                f"a worker process did not start: {answer[1:].decode(errors='replace')}"
+                f"a worker process did not start: {worker.read_failure(answer)[1]}"
             )
 
     def restart(self) -> None:
@@ -226,11 +226,17 @@ class _Member:
                 self._connection.recv_bytes()
 
     def receive(self) -> bytes:
-        try:
-            return self._connection.recv_bytes()
-        except (EOFError, OSError):
-            self.ended = True
-            return worker.FAILED
+        """Return the next answer; one that tells of an earlier episode's failure is no answer."""
+        while True:
+            try:
+                answer = self._connection.recv_bytes()
+            except (EOFError, OSError):
+                self.ended = True
+                return worker.failure(worker.NO_EPISODE, "its process ended")
+            if not answer.startswith(worker.FAILED):
+                return answer
+            if worker.read_failure(answer)[0] in (worker.NO_EPISODE, int(self.rows.seed[0])):
+                return answer
 
     def leave(self) -> None:
         """Let the worker see that nobody is there any more, so that it removes its files."""

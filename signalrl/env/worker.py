@@ -31,7 +31,22 @@ from signalrl.sumo.process import Backend, die_with_parent, preload
 
 RESET, STEP = b"r", b"s"
 READY, ENDED, FAILED = b"o", b"e", b"x"
+NO_EPISODE = -1
 _NEXT_EPISODE, _TRAINER_GONE = 10, 11
+
+
+def failure(seed: int, reason: str) -> bytes:
+    """Return the message that the episode of a seed failed, and why.
+
+    Without the seed, one that comes late would be taken for the failure of the next episode.
+    """
+    return FAILED + f"{seed} {reason}".encode()
+
+
+def read_failure(message: bytes) -> tuple[int, str]:
+    """Return what :func:`failure` was given."""
+    seed, _, reason = message[len(FAILED) :].decode(errors="replace").partition(" ")
+    return int(seed), reason
 
 
 class Job(NamedTuple):
@@ -86,7 +101,7 @@ def main() -> None:
     try:
         network = scenario_network(job.scenario)
     except Exception as error:
-        connection.send_bytes(FAILED + str(error).encode())
+        connection.send_bytes(failure(NO_EPISODE, str(error)))
         return
     with open(job.memory, "r+b") as file:  # noqa: PTH123  (a descriptor is needed)
         rows = SharedRows(file.fileno(), network)
@@ -101,6 +116,7 @@ def main() -> None:
                 return
             if command != RESET:
                 continue
+        seed = int(rows.seed[0])
         child = os.fork()
         if child == 0:
             _child(connection, job, network, rows)
@@ -111,12 +127,12 @@ def main() -> None:
         pending = code == _NEXT_EPISODE
         if code not in (0, 1, _NEXT_EPISODE):
             what = f"signal {-code}" if code < 0 else f"exit status {code}"
-            connection.send_bytes(FAILED + f"the simulator's process died ({what})".encode())
+            connection.send_bytes(failure(seed, f"the simulator's process died ({what})"))
 
 
 def _child(connection: Connection, job: Job, network: Network, rows: SharedRows) -> None:
     """Run one episode and leave this process without unwinding the supervisor's stack."""
-    code = 1
+    code, seed = 1, int(rows.seed[0])
     try:
         die_with_parent()
         code = _episode(connection, job, network, rows)
@@ -124,7 +140,7 @@ def _child(connection: Connection, job: Job, network: Network, rows: SharedRows)
         code = _TRAINER_GONE
     except BaseException as error:
         text = f"{error}" if str(error) else traceback.format_exc(limit=3)
-        connection.send_bytes(FAILED + text.encode())
+        connection.send_bytes(failure(seed, text))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -98,6 +99,21 @@ def test_a_reset_forgets_what_a_dead_simulator_said(pool):
     simulator = next(p for p in workers if parent(p) in workers)
     os.kill(simulator, signal.SIGKILL)
     wait_for_the_end_of([simulator])
+    pool.reset()
+    assert pool.episodes == [2, 2]
+    for i in range(1, 25):
+        _, _, ends = step(pool)
+        assert [end.worker for end in ends] == ([0, 1] if i == 24 else [])
+
+
+def test_a_reset_forgets_what_is_said_of_a_dead_simulator_after_it(pool):
+    pool.reset()
+    workers = [p for p in children(os.getpid()) if b"signalrl.env.worker" in cmdline(p)]
+    simulator = next(p for p in workers if parent(p) in workers)
+    supervisor = parent(simulator)
+    os.kill(supervisor, signal.SIGSTOP)  # so that it notices the death only after the reset
+    os.kill(simulator, signal.SIGKILL)
+    threading.Timer(0.5, os.kill, (supervisor, signal.SIGCONT)).start()
     pool.reset()
     assert pool.episodes == [2, 2]
     for i in range(1, 25):
