@@ -145,7 +145,7 @@ def benchmark(
     suite: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SUITE]",
+            metavar="SUITE",
             help="A shipped suite (resco, surge, robust ...) or the file of one.",
         ),
     ] = None,

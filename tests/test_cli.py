@@ -226,6 +226,19 @@ def test_run_elsewhere_warns_and_strict_refuses(capsys, short, tmp_path):
     assert "expected the network of the training" in line
 
 
+def test_a_suite_of_ones_own_is_run_with_a_controller_beside_its_own(capsys, short, tmp_path):
+    suite = tmp_path / "mine.yaml"
+    case = f"{{env: {short}, name: busy, settings: {{detectors: {{failed: 0.5}}}}}}"
+    suite.write_text(f"title: Mine\nenvironments: [{case}]\ncontrollers: [greedy]\n")
+    given = ["--controller", "sotl:threshold=9", "--seeds", "1:3", "--out", tmp_path / "out"]
+    status, summary = run_json(capsys, "benchmark", suite, *given, "--jobs", 2)
+    assert status == 0
+    assert summary["suite"]["title"] == "Mine"
+    assert list(summary["environments"]["busy"]["controllers"]) == ["greedy", "sotl:threshold=9"]
+    assert str(suite) in summary["command"]
+    assert "<h1>Mine</h1>" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_from_a_training_to_a_running_bundle(capsys, short, tmp_path):
     config = find_config("resco-cologne1")
     run, exported = tmp_path / "run", tmp_path / "x.bundle"

@@ -207,9 +207,7 @@ class _Member:
         answer = self.receive()
         if answer != worker.READY:
             self.close()
-            raise WorkerError(
-                f"a worker process did not start: {worker.read_failure(answer)[1]}"
-            )
+            raise WorkerError(f"a worker process did not start: {worker.read_failure(answer)[1]}")
 
     def restart(self) -> None:
         self._end()
