@@ -39,12 +39,11 @@ def test_every_controller_met_every_map_on_the_same_ten_seeds(delays: Delays) ->
         assert all(sorted(values) == list(range(101, 111)) for values in delays[name].values())
 
 
-@pytest.mark.parametrize("name", MAPS)
-def test_one_controller_under_two_names_is_not_told_apart(name: str, delays: Delays) -> None:
-    values = np.array(list(delays[name]["greedy"].values()))
+def test_one_controller_under_two_names_is_not_told_apart(delays: Delays) -> None:
     rng = np.random.default_rng(5)
     told_apart = 0
-    for _ in range(100):
+    for shuffle in range(100):
+        values = np.array(list(delays[MAPS[shuffle % len(MAPS)]]["greedy"].values()))
         a, b = (dict(enumerate(rng.permutation(values))) for _ in range(2))
         found = compare("greedy again", a, b)
         told_apart += found is not None and found.verdict != "no difference"
