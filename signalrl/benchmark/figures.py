@@ -63,11 +63,12 @@ class Look:
 
     @classmethod
     def number(cls, index: int) -> Look:
-        """Return the look of the controller at a position of the command."""
+        """Return the look at a position; a colour comes back with another marker and line."""
+        shifted = index + index // len(_COLOURS)
         return cls(
             _COLOURS[index % len(_COLOURS)],
-            _MARKERS[(index + index // len(_MARKERS)) % len(_MARKERS)],
-            _LINES[index % len(_LINES)],
+            _MARKERS[shifted % len(_MARKERS)],
+            _LINES[shifted % len(_LINES)],
         )
 
 

@@ -8,12 +8,13 @@ from html import escape
 from pathlib import Path
 
 from signalrl.benchmark import markup
+from signalrl.benchmark.controllers import POLICY
 from signalrl.benchmark.environment_section import environment_section
 from signalrl.benchmark.figures import Look
 from signalrl.benchmark.league_section import league_section
 from signalrl.benchmark.statistics import CLAIM_P, MIN_PAIRS
 from signalrl.benchmark.store import Store, replace_text
-from signalrl.benchmark.summary import Summary
+from signalrl.benchmark.summary import Summary, league
 from signalrl.scenario.schema import Scenario
 
 _PAGE = """<!doctype html>
@@ -92,8 +93,7 @@ def write_report(summary: Summary, store: Store, scenarios: Mapping[str, Scenari
     Returns:
         The path of the page.
     """
-    labels = list(dict.fromkeys(c.controller for e in summary.environments for c in e.controllers))
-    looks = {label: Look.number(i) for i, label in enumerate(labels)}
+    looks = _looks(summary)
     parts = [
         _opening(summary),
         league_section(summary),
@@ -107,6 +107,16 @@ def write_report(summary: Summary, store: Store, scenarios: Mapping[str, Scenari
     ]
     replace_text(summary.report, _PAGE.format(body="\n".join(parts)))
     return summary.report
+
+
+def _looks(summary: Summary) -> dict[str, Look]:
+    """Return how each controller is drawn: those that are drawn most get colours of their own."""
+    labels = [c.controller for env in summary.environments for c in env.controllers]
+    ranked = [standing.controller for standing in league(summary)]
+    policies = [label for label in labels if label.startswith(POLICY)]
+    stored = [label for label in labels if label == "fixed"]
+    order = dict.fromkeys([*policies, *stored, *ranked, *labels])
+    return {label: Look.number(i) for i, label in enumerate(order)}
 
 
 def _opening(summary: Summary) -> str:
