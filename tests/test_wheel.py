@@ -49,6 +49,14 @@ def test_the_wheel_lists_every_environment(installed):
     assert [env["name"] for env in listed] == list(scenario_names())
 
 
+def test_the_wheel_carries_the_suites(installed):
+    script = "from signalrl.benchmark.suite import load_suite, suite_names as n; "
+    script += "print(*n(), len(load_suite('resco').controllers))"
+    shown = run(installed, "-c", script).stdout.split()
+    assert shown[:2] == ["resco", "resco-original"]
+    assert int(shown[-1]) > 10
+
+
 def test_the_wheel_trains(installed):
     train = ("train", "single", "--timesteps", "2000", "--workers", "2", "--out", "run")
     done = run(installed, *COMMAND, *train)
