@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 Times = tuple[float, ...]
 
 
@@ -156,55 +158,9 @@ class SignalCourse:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SignalCourse:
-        """Build a course from what ``dataclasses.asdict`` made of it, JSON in between or not."""
-        corridor = data["corridor"]
-        return cls(
-            signal=data["signal"],
-            begin_s=data["begin_s"],
-            end_s=data["end_s"],
-            phases=tuple(PhaseCourse(**phase) for phase in data["phases"]),
-            shown=_shown(data["shown"]),
-            lanes=tuple(
-                StopLane(
-                    lane["lane"],
-                    tuple(lane["positions"]),
-                    _occupied(lane["stop"]),
-                    _occupied(lane["gap"]),
-                )
-                for lane in data["lanes"]
-            ),
-            approaches=tuple(
-                Approach(
-                    **{
-                        **approach,
-                        "positions": tuple(approach["positions"]),
-                        "arrival_s": tuple(approach["arrival_s"]),
-                    }
-                )
-                for approach in data["approaches"]
-            ),
-            corridor=None if corridor is None else _corridor(corridor),
-        )
+        """Build a course from what ``dataclasses.asdict`` made of it, JSON in between or not.
 
-
-def _corridor(data: Mapping[str, Any]) -> CorridorCourse:
-    stops = tuple(
-        Stop(
-            **{
-                **stop,
-                "forward": tuple(stop["forward"]),
-                "backward": tuple(stop["backward"]),
-                "shown": _shown(stop["shown"]),
-            }
-        )
-        for stop in data["stops"]
-    )
-    return CorridorCourse(data["forward"], data["backward"], stops)
-
-
-def _shown(data: Mapping[str, Any]) -> Shown:
-    return Shown(tuple(data["time_s"]), tuple(data["state"]))
-
-
-def _occupied(data: Mapping[str, Any]) -> Occupied:
-    return Occupied(tuple(data["entered_s"]), tuple(data["left_s"]))
+        Raises:
+            ValidationError: The data is something else (pydantic's).
+        """
+        return TypeAdapter(cls).validate_python(data)
