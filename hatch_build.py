@@ -11,6 +11,7 @@ import os
 import shlex
 import subprocess
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,11 @@ def compiled(source: Path) -> Path:
     name, default = KINDS[source.suffix]
     compiler = os.environ.get(name) or sysconfig.get_config_var(name) or default
     target = module(source)
-    draft = target.with_suffix(".part")  # a process that runs finds the old module or the new one
-    command = [*shlex.split(compiler), "-O2", "-shared", "-fPIC"]
-    command += [f"-I{sysconfig.get_path('include')}", str(source), "-o", str(draft)]
-    try:
+    # A process that runs finds the old module or the new one, and two builds at a time don't meet.
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="_", suffix=".part") as folder:
+        draft = Path(folder) / target.name
+        command = [*shlex.split(compiler), "-O2", "-shared", "-fPIC"]
+        command += [f"-I{sysconfig.get_path('include')}", str(source), "-o", str(draft)]
         subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
         draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
     return target

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hatch_build import compiled
 from signalrl.scenario.catalog import scenario_names
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
+    built = subprocess.run([*build, str(ROOT)], capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
@@ -62,6 +64,23 @@ def test_the_wheel_trains(installed):
     done = run(installed, *COMMAND, *train)
     assert done.returncode == 0, done.stderr
     assert list((installed.parent / "run" / "checkpoints").glob("*/model.zip"))
+
+
+def test_two_builds_at_a_time_do_not_meet(tmp_path, monkeypatch):
+    source = tmp_path / "_nothing.c"
+    source.write_text("int nothing;")
+    run_once = subprocess.run
+
+    def run_as_another_build_ends(*words, **options):
+        monkeypatch.setattr(subprocess, "run", run_once)
+        done = run_once(*words, **options)
+        compiled(source)
+        return done
+
+    monkeypatch.setattr(subprocess, "run", run_as_another_build_ends)
+    module = compiled(source)
+    assert module.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {source.name, module.name}
 
 
 def test_importing_the_package_is_quick_and_loads_neither_torch_nor_sumo(installed):
