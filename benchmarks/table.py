@@ -121,7 +121,8 @@ def peers() -> str:
         for side in found["sides"].values():
             last = side["report"][side["mode"]]
             reached = {"mean": last["mean_delay_s"], "interval95": last["interval95"]}
-            lowest = f"{side['lowest_on_curve_s']:.1f}"
+            learns = len(side["checkpoints"]) > 1
+            lowest = f"{side['lowest_on_curve_s']:.1f}" if learns else "–"
             rows.append([f"`{path.stem}`", side["label"], estimate(reached), lowest])
     return table(["map", "controller", "last checkpoint", "lowest on its curve"], rows)
 
@@ -148,6 +149,12 @@ def tables() -> dict[Path, dict[str, Callable[[], str]]]:
     }
 
 
+def pictures() -> dict[Path, Path]:
+    """Return the stored pictures that are shown in the docs, and where they are shown."""
+    curves = RESULTS / "peers" / "curves.svg"
+    return {curves: ROOT / "docs/images/peers.svg"} if curves.is_file() else {}
+
+
 def main() -> int:
     """Write the tables, or compare; exit with 1 where they differ."""
     differ = 0
@@ -165,6 +172,13 @@ def main() -> int:
                 print(f"{page} and benchmarks/results/ differ: make results")
             else:
                 page.write_text(new, encoding="utf-8")
+    for source, copy in pictures().items():
+        if not copy.is_file() or copy.read_bytes() != source.read_bytes():
+            differ += 1
+            if "--check" in sys.argv[1:]:
+                print(f"{copy} and {source} differ: make results")
+            else:
+                copy.write_bytes(source.read_bytes())
     return int(differ > 0 and "--check" in sys.argv[1:])
 
 
