@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from signalrl.errors import ConfigError
-from signalrl.scenario.files import suggestion
+from signalrl.files import suggestion
 
 _PACKAGE = Path(__file__).resolve().parent
 _FOLDERS = (_PACKAGE / "_configs", _PACKAGE.parent / "configs")

@@ -35,8 +35,8 @@ from signalrl.control.monitor import Monitor, Violation
 from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
+from signalrl.files import merged
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.files import merged
 from signalrl.sumo.course import SignalCourse
 from signalrl.sumo.episode import Outputs, scenario_network
 from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_edges, read_trips

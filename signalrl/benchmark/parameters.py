@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from signalrl.errors import ConfigError
-from signalrl.scenario.files import suggestion
+from signalrl.files import suggestion
 
 Value = float | int | bool | str
 

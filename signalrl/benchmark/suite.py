@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from signalrl.benchmark.controllers import controller_names
 from signalrl.errors import ConfigError
+from signalrl.files import Strict, merged, read_model, suggestion
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.files import Strict, merged, read_model, suggestion
 from signalrl.scenario.schema import Scenario
 
 _PACKAGE = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from signalrl.errors import ConfigError
-from signalrl.scenario.files import Strict, explain, read_model
+from signalrl.files import Strict, explain, read_model
 
 
 class PolicyConfig(Strict):

@@ -81,7 +81,7 @@ def load_scenario(
         ConfigError: There is no such scenario, its file is broken, or files that it needs, or the
             package that holds them, are not there.
     """
-    from signalrl.scenario.files import read_model
+    from signalrl.files import read_model
     from signalrl.scenario.schema import Scenario, ScenarioFile
 
     folder = _folder_of(scenario)
@@ -111,7 +111,7 @@ def _folder_of(scenario: str | Path) -> Path:
 
 
 def _unknown(name: str) -> ConfigError:
-    from signalrl.scenario.files import suggestion
+    from signalrl.files import suggestion
 
     names = scenario_names()
     ids = [gym_id(known) for known in names] if name.startswith(f"{NAMESPACE}/") else []

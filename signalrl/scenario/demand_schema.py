@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from signalrl.scenario.files import Strict
+from signalrl.files import Strict
 
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:

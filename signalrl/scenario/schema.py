@@ -11,9 +11,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from signalrl.files import Strict, locate
 from signalrl.network.timing import TimingRules
 from signalrl.scenario.demand_schema import Demand, Range
-from signalrl.scenario.files import Strict, locate
 from signalrl.scenario.names import gym_id_of
 
 

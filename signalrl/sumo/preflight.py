@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from signalrl.files import suggestion
 from signalrl.network.phases import control
 from signalrl.network.preflight import Report, check_signal, report
 from signalrl.network.program_checks import Finding
 from signalrl.network.timing import TimingRules
 from signalrl.scenario.demand_schema import Demand
-from signalrl.scenario.files import suggestion
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.programs import stored_programs
 from signalrl.sumo.reader import build_network, load_net, selection, stored_signals

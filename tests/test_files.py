@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from signalrl.errors import ConfigError
+from signalrl.files import read_model
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.files import read_model
 from signalrl.scenario.schema import ScenarioFile
 
 GOOD = "network: a.net.xml\nroutes: [a.rou.xml]\n"

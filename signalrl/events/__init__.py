@@ -1,0 +1,1 @@
+"""Public events: calendars, venues, and the traffic that they bring."""
