@@ -163,9 +163,22 @@ class Registry(Strict):
             raise ConfigError(self._unknown_kind(name))
         return self.all_kinds[name]
 
+    def venue(self, key: str) -> Venue:
+        """Return a venue by its id.
+
+        Raises:
+            ConfigError: There is none of this id.
+        """
+        if key not in self.venues:
+            known = sorted(self.venues)
+            raise ConfigError(
+                f"expected a venue of {', '.join(known)}, got {key!r}{suggestion(key, known)}"
+            )
+        return self.venues[key]
+
     def zone_of(self, venue: str) -> ZoneInfo:
         """Return the time zone of a venue, given by its id."""
-        return ZoneInfo(self.venues[venue].zone or self.zone)
+        return ZoneInfo(self.venue(venue).zone or self.zone)
 
     def find(self, text: str) -> str | None:
         """Return the id of the venue with this id, name or alias, whatever its case, or None."""

@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from signalrl.errors import ConfigError
-from signalrl.scenario.demand_schema import Demand, Egress, Profile, Surge, VehicleType
+from signalrl.events.sampling import draw_arrivals, draw_egress, throttled_by
+from signalrl.events.shapes import Egress
+from signalrl.scenario.demand_schema import Demand, Profile, Surge, VehicleType
 from signalrl.scenario.schema import Scenario
 
 FloatArray = npt.NDArray[np.float64]
@@ -130,28 +132,16 @@ def _surge(
     number = int(random.integers(surge.vehicles[0], surge.vehicles[1], endpoint=True))
     shape = surge.shape
     if isinstance(shape, Egress):
-        spread = random.gamma(shape.k, shape.mean_s / shape.k, number)
-        departs = np.sort(start_s + shape.delay_s + spread)
+        departs = draw_egress(random, shape, number, start_s)
     else:
-        spread = random.beta(shape.a, shape.b, number)
-        departs = np.sort(start_s + shape.first_s + spread * (shape.last_s - shape.first_s))
+        departs = draw_arrivals(random, shape, number, start_s, start_s)
     origins = _pick(random, _weights(surge.origin), number)
     destinations = _pick(random, _weights(surge.destination), number)
     kinds = _pick(random, surge.mix or shares, number)
-    if isinstance(shape, Egress) and shape.exit_veh_h is not None:
-        departs = _metered(departs, np.array(origins), 3600.0 / shape.exit_veh_h)
+    if surge.exit_veh_h is not None:
+        departs = throttled_by(np.array(origins), departs, surge.exit_veh_h)
     vehicles = zip(_hundredths(departs), kinds, origins, destinations, strict=True)
     return list(vehicles) if happens else []
-
-
-def _metered(departs_s: FloatArray, origins: npt.NDArray[np.str_], headway_s: float) -> FloatArray:
-    """Delay departures so that each origin keeps a headway; who can't leave yet queues."""
-    out = departs_s.copy()
-    for origin in np.unique(origins):
-        mine = origins == origin
-        slots = headway_s * np.arange(mine.sum())
-        out[mine] = np.maximum.accumulate(departs_s[mine] - slots) + slots
-    return out
 
 
 def _named(parts: Iterable[tuple[T, str]]) -> Iterator[tuple[T, str]]:

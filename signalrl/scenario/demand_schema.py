@@ -1,8 +1,4 @@
-"""What drawn demand is made of, as data: flows, their profile over time, and surges of events.
-
-The shapes of surges are those of FHWA, *Managing Travel for Planned Special Events*
-(FHWA-OP-04-010); their parameters are starting points to be calibrated.
-"""
+"""What drawn demand is made of, as data: flows, their profile over time, and surges of events."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from signalrl.events.shapes import Egress, Ingress
 from signalrl.files import Strict
 
 
@@ -91,39 +88,6 @@ class Profile(Strict):
         return self
 
 
-class Egress(Strict):
-    """Departures after an event: the end + delay + Gamma(k, mean)."""
-
-    direction: Literal["egress"] = "egress"
-    delay_s: float = Field(300.0, ge=0, description="From the end to the first departure, in s.")
-    k: float = Field(2.0, gt=0, description="Shape of the Gamma distribution.")
-    mean_s: float = Field(1500.0, gt=0, description="Mean of the Gamma distribution, in s.")
-    exit_veh_h: float | None = Field(
-        None,
-        gt=0,
-        description="Capacity of each origin's exit in veh/h, the rest queues inside; null for "
-        "no limit. A lane of a car park lets 300 to 500 veh/h pass.",
-    )
-
-
-class Ingress(Strict):
-    """Departures before an event: the start + Beta(a, b) on a window around it."""
-
-    direction: Literal["ingress"] = "ingress"
-    a: float = Field(5.0, gt=0, description="First parameter of the Beta distribution.")
-    b: float = Field(2.0, gt=0, description="Second parameter of the Beta distribution.")
-    first_s: float = Field(-9000.0, description="Start of the window, relative to the event, in s.")
-    last_s: float = Field(900.0, description="End of the window, relative to the event, in s.")
-
-    @model_validator(mode="after")
-    def _has_length(self) -> Ingress:
-        if self.last_s <= self.first_s:
-            raise ValueError(
-                f"last_s: expected a time after first_s ({self.first_s:g}), got {self.last_s:g}"
-            )
-        return self
-
-
 class Surge(Strict):
     """The traffic of one event, with its own draw of size and time in each episode."""
 
@@ -147,6 +111,12 @@ class Surge(Strict):
     shape: Annotated[Egress | Ingress, Field(discriminator="direction")] = Field(
         Egress(), description="Direction and spread in time."
     )
+    exit_veh_h: float | None = Field(
+        None,
+        gt=0,
+        description="Capacity of each origin's exit after an egress in veh/h, the rest queues "
+        "inside; null for no limit. A lane of a car park lets 300 to 500 veh/h pass.",
+    )
     mix: dict[str, Weight] = Field(
         {}, description="Weights of the vehicle types; empty for their shares."
     )
@@ -155,6 +125,8 @@ class Surge(Strict):
     def _has_edges(self) -> Surge:
         if not self.origin or not self.destination:
             raise ValueError("expected at least one edge in from and in to, got none")
+        if self.exit_veh_h is not None and self.shape.direction == "ingress":
+            raise ValueError("exit_veh_h: expected it with an egress only, got an ingress")
         return self
 
 

@@ -186,10 +186,9 @@ def test_egress_is_gamma_and_splits_by_weight(tmp_path: Path) -> None:
 
 
 def test_exits_let_no_more_vehicles_pass_than_they_can(tmp_path: Path) -> None:
-    shape = Egress(delay_s=0, mean_s=60, exit_veh_h=400)
     origin = {"d": 1.0, "e": 1.0}
     free = EVENT.model_copy(update={"origin": origin, "shape": Egress(delay_s=0, mean_s=60)})
-    metered = free.model_copy(update={"shape": shape})
+    metered = free.model_copy(update={"exit_veh_h": 400.0})
     before, after = (drawn(Demand(surges=(s,)), 1, tmp_path, end_s=9000) for s in (free, metered))
     assert len(before) == len(after)
     for edge in origin:

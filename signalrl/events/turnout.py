@@ -1,0 +1,200 @@
+"""Draws what an event brings: how many people come, when they come and leave, and by which roads.
+
+One random generator gives one turnout. Times are s after the beginning that the calendar gives, so
+that the traffic of an event can be put on any clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from signalrl.errors import ConfigError
+from signalrl.events.event import Event
+from signalrl.events.kinds import Kind, Uncertainty
+from signalrl.events.sampling import FloatArray, draw_arrivals, draw_departures, throttled_by
+from signalrl.events.venues import CarPark, Registry, Venue
+
+EdgeArray = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Trips:
+    """Vehicles on their way from edge to edge, in the order of departure.
+
+    Attributes:
+        depart_s: When each enters the network, in s after the event's beginning, ``(vehicles,)``.
+        origin: Edge on which it enters, ``(vehicles,)``.
+        destination: Edge on which it leaves, ``(vehicles,)``.
+    """
+
+    depart_s: FloatArray
+    origin: EdgeArray
+    destination: EdgeArray
+
+    def __len__(self) -> int:
+        """Return the number of vehicles."""
+        return len(self.depart_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Turnout:
+    """What one draw of an event brings.
+
+    Attributes:
+        people: Visitors who came.
+        end_s: When it ended, in s after its beginning.
+        rained: Whether rain kept visitors away.
+        extended: Whether there was extra time.
+        vehicles: Cars that came, those that found no space included.
+        without_space: Cars that found every car park full; they park outside of the network.
+        arrivals: From the gates to the car parks.
+        departures: From the exits of the car parks to the gates.
+    """
+
+    people: int
+    end_s: float
+    rained: bool
+    extended: bool
+    vehicles: int
+    without_space: int
+    arrivals: Trips
+    departures: Trips
+
+
+def draw_turnout(random: np.random.Generator, event: Event, registry: Registry) -> Turnout:
+    """Draw one turnout of an event.
+
+    Vehicles are attendance * (1 - no-show) * share of cars / people per car, in the mean; how far
+    an evening may differ is the registry's ``uncertainty``.
+
+    Args:
+        random: Source of all chance; one state gives one turnout.
+        event: The event.
+        registry: The registry of its venue and kind.
+
+    Raises:
+        ConfigError: The registry has no venue or kind of this name, or no roads of the venue.
+    """
+    venue, kind = registry.venue(event.venue), registry.kind(event.kind)
+    if not venue.gates or not venue.car_parks:
+        raise ConfigError(
+            f"venues.{event.venue}: expected gates and car_parks, on which the traffic of its "
+            "events enters and leaves the network, got none; add them"
+        )
+    rained = bool(random.uniform() < registry.uncertainty.rain_probability) and kind.open_air
+    people = _people(random, event, venue, kind, registry.uncertainty, rained)
+    extended = bool(random.uniform() < kind.extra_time_probability)
+    end_s = max(0.0, usual_end_s(event, kind) + random.normal(0.0, kind.end_sd_s))
+    end_s += kind.extra_time_s * extended
+    vehicles = int(random.poisson(people * auto_share(venue, kind) / kind.occupancy))
+    come_s = draw_arrivals(random, kind.arrivals, vehicles, 0.0, end_s)
+    leave_s = draw_departures(random, kind.departures, come_s, end_s)
+    parks = _parked(random, come_s, leave_s, venue.car_parks)
+    has_space = parks >= 0
+    gates = _pick(random, {key: g.pull for key, g in venue.gates.items()}, vehicles)
+    arrivals, departures = _trips(
+        random,
+        venue,
+        come_s[has_space],
+        leave_s[has_space],
+        parks[has_space],
+        gates[has_space],
+    )
+    lost = vehicles - int(has_space.sum())
+    return Turnout(people, end_s, rained, extended, vehicles, lost, arrivals, departures)
+
+
+def usual_end_s(event: Event, kind: Kind) -> float:
+    """Return when an event usually ends, in s after its beginning."""
+    return event.duration.total_seconds() if kind.duration_s is None else kind.duration_s
+
+
+def auto_share(venue: Venue, kind: Kind) -> float:
+    """Return the share of visitors who come by car."""
+    return kind.auto_share[venue.setting] if venue.auto_share is None else venue.auto_share
+
+
+def _people(
+    random: np.random.Generator,
+    event: Event,
+    venue: Venue,
+    kind: Kind,
+    uncertainty: Uncertainty,
+    rained: bool,
+) -> int:
+    expected = event.attendance or venue.attendance or venue.capacity
+    cv = uncertainty.attendance_cv_ticketed if kind.ticketed else uncertainty.attendance_cv_free
+    sigma = np.sqrt(np.log1p(cv**2))
+    attendance = expected * random.lognormal(-(sigma**2) / 2, sigma)
+    if kind.ticketed:
+        attendance = min(attendance, venue.capacity)
+    mean, total = uncertainty.no_show_mean, uncertainty.no_show_concentration
+    stay_away = random.beta(mean * total, (1.0 - mean) * total) if mean else 0.0
+    weather = random.uniform(*uncertainty.rain_factor)
+    return round(float(attendance * (1.0 - stay_away) * (weather if rained else 1.0)))
+
+
+def _parked(
+    random: np.random.Generator,
+    come_s: FloatArray,
+    leave_s: FloatArray,
+    parks: Mapping[str, CarPark],
+) -> npt.NDArray[np.intp]:
+    """Return the car park of each car by its place in the sorted ids, -1 where all were full.
+
+    A car goes to a park with odds by its spaces, and on to the one with most room if it is full.
+    """
+    spaces = np.array([parks[key].spaces for key in sorted(parks)], np.intp)
+    chosen = random.choice(len(spaces), len(come_s), p=spaces / spaces.sum())
+    if (np.bincount(chosen, minlength=len(spaces)) <= spaces).all():
+        return chosen
+    room, inside = spaces.copy(), list[tuple[float, int]]()
+    for car, (come, leave) in enumerate(zip(come_s.tolist(), leave_s.tolist(), strict=True)):
+        while inside and inside[0][0] <= come:
+            room[heapq.heappop(inside)[1]] += 1
+        if room[chosen[car]] == 0:
+            chosen[car] = int(np.argmax(room)) if room.any() else -1
+        if chosen[car] >= 0:
+            room[chosen[car]] -= 1
+            heapq.heappush(inside, (leave, int(chosen[car])))
+    return chosen
+
+
+def _trips(
+    random: np.random.Generator,
+    venue: Venue,
+    come_s: FloatArray,
+    leave_s: FloatArray,
+    parks: npt.NDArray[np.intp],
+    gates: EdgeArray,
+) -> tuple[Trips, Trips]:
+    """Return the ways in and out of the cars that found a space; each leaves as it came."""
+    inbound = np.array([venue.gates[key].inbound for key in gates], np.str_)
+    outbound = np.array([venue.gates[key].outbound for key in gates], np.str_)
+    entrance, exit_edge = np.empty_like(inbound, object), np.empty_like(inbound, object)
+    capacity: dict[str, float] = {}
+    for place, key in enumerate(sorted(venue.car_parks)):
+        park, mine = venue.car_parks[key], parks == place
+        entrance[mine] = _pick(random, dict.fromkeys(park.entrances, 1.0), int(mine.sum()))
+        exit_edge[mine] = _pick(random, park.exits, int(mine.sum()))
+        capacity |= park.exits
+    order = np.argsort(leave_s, kind="stable")
+    ways = exit_edge[order].astype(np.str_)
+    depart_s = throttled_by(ways, leave_s[order], capacity)
+    by_time = np.argsort(depart_s, kind="stable")
+    return (
+        Trips(come_s, inbound, entrance.astype(np.str_)),
+        Trips(depart_s[by_time], ways[by_time], outbound[order][by_time]),
+    )
+
+
+def _pick(random: np.random.Generator, weights: Mapping[str, float], number: int) -> EdgeArray:
+    """Draw names by weight; in the order of the names, so that no dictionary's order matters."""
+    names = np.array(sorted(weights), np.str_)
+    odds = np.array([weights[name] for name in names])
+    return names[random.choice(len(names), number, p=odds / odds.sum())]
