@@ -66,7 +66,9 @@ class Turnout:
     departures: Trips
 
 
-def draw_turnout(random: np.random.Generator, event: Event, registry: Registry) -> Turnout:
+def draw_turnout(
+    random: np.random.Generator, event: Event, registry: Registry, factor: float = 1.0
+) -> Turnout:
     """Draw one turnout of an event.
 
     Vehicles are attendance * (1 - no-show) * share of cars / people per car, in the mean; how far
@@ -76,6 +78,7 @@ def draw_turnout(random: np.random.Generator, event: Event, registry: Registry) 
         random: Source of all chance; one state gives one turnout.
         event: The event.
         registry: The registry of its venue and kind.
+        factor: How many times the expected people are expected.
 
     Raises:
         ConfigError: The registry has no venue or kind of this name, or no roads of the venue.
@@ -87,7 +90,8 @@ def draw_turnout(random: np.random.Generator, event: Event, registry: Registry) 
             "events enters and leaves the network, got none; add them"
         )
     rained = bool(random.uniform() < registry.uncertainty.rain_probability) and kind.open_air
-    people = _people(random, event, venue, kind, registry.uncertainty, rained)
+    expected = factor * (event.attendance or venue.attendance or venue.capacity)
+    people = _people(random, expected, venue, kind, registry.uncertainty, rained)
     extended = bool(random.uniform() < kind.extra_time_probability)
     end_s = max(0.0, usual_end_s(event, kind) + random.normal(0.0, kind.end_sd_s))
     end_s += kind.extra_time_s * extended
@@ -121,13 +125,12 @@ def auto_share(venue: Venue, kind: Kind) -> float:
 
 def _people(
     random: np.random.Generator,
-    event: Event,
+    expected: float,
     venue: Venue,
     kind: Kind,
     uncertainty: Uncertainty,
     rained: bool,
 ) -> int:
-    expected = event.attendance or venue.attendance or venue.capacity
     cv = uncertainty.attendance_cv_ticketed if kind.ticketed else uncertainty.attendance_cv_free
     sigma = np.sqrt(np.log1p(cv**2))
     attendance = expected * random.lognormal(-(sigma**2) / 2, sigma)

@@ -153,6 +153,11 @@ class Registry(Strict):
         """The usual kinds and those of this registry, by name."""
         return KINDS | self.kinds
 
+    @property
+    def local(self) -> ZoneInfo:
+        """The time zone of the registry."""
+        return ZoneInfo(self.zone)
+
     def kind(self, name: str) -> Kind:
         """Return a kind of event by name.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -36,6 +37,11 @@ class VehicleType(Strict):
     max_speed_m_s: float = Field(55.55, gt=0, description="Top speed in m/s.")
     speed_factor: float = Field(1.0, gt=0, description="Mean of wanted speed over speed limit.")
     speed_dev: float = Field(0.1, ge=0, description="Standard deviation of the speed factor.")
+    reroutes: bool = Field(
+        False,
+        description="Whether drivers take the way that is fastest when they set off, as those with "
+        "a navigator do, or the one that is fastest on empty roads.",
+    )
 
 
 class Flow(Strict):
@@ -64,13 +70,18 @@ class Flow(Strict):
 class ProfilePoint(Strict):
     """A factor on all flows from a time on."""
 
-    time_s: float = Field(ge=0, description="Simulated time in s.")
+    time_s: float = Field(ge=0, description="Time in s, on the clock of the profile.")
     factor: float = Field(ge=0, description="Factor on the volumes.")
 
 
 class Profile(Strict):
     """How volumes change over an episode; surges are not affected."""
 
+    clock: Literal["episode", "day"] = Field(
+        "episode",
+        description="Whether times are simulated s, or s from midnight where the event is; the "
+        "latter needs events.",
+    )
     interpolation: Literal["steps", "linear"] = Field(
         "steps", description="Whether a factor holds until the next point or leads to it."
     )
@@ -155,4 +166,48 @@ class Demand(Strict):
                 )
         if sum(kind.share for kind in self.vehicles.values()) <= 0:
             raise ValueError("vehicles: expected a share above 0 of at least one type, got none")
+        return self
+
+
+Phase = Literal["ingress", "egress"]
+
+
+class EventTraffic(Strict):
+    """Traffic of the events of a calendar: each episode is the beginning or the end of one.
+
+    Its event and its phase are drawn; simulated second 0 lies ``lead_s`` before the event's
+    beginning or usual end. Other events of that day are on the road as well.
+    """
+
+    venues: str = Field(description="Registry of the venues, relative to the folder.")
+    calendars: tuple[str, ...] = Field(
+        min_length=1, description="Calendars, .ics, .json or .csv, relative to the folder."
+    )
+    first_day: date = Field(description="First day of the season.")
+    last_day: date = Field(description="Last day of the season, included.")
+    phases: tuple[Phase, ...] = Field(
+        ("ingress", "egress"), min_length=1, description="What an episode may be."
+    )
+    lead_s: dict[Phase, Annotated[float, Field(ge=0)]] = Field(
+        {"ingress": 5400.0, "egress": 900.0},
+        description="From simulated second 0 to the event's beginning or usual end, in s.",
+    )
+    probability: float = Field(
+        1.0, ge=0, le=1, description="That an event happens; else it is a day like any other."
+    )
+    attendance_factor: Range = Field(
+        (1.0, 1.0), description="Bounds of a factor on the attendance, drawn for each event."
+    )
+    vehicle: VehicleType = Field(
+        VehicleType(reroutes=True), description="Vehicles of the visitors."
+    )
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> EventTraffic:
+        if self.last_day < self.first_day:
+            raise ValueError(
+                f"last_day: expected a day from {self.first_day} on, got {self.last_day}"
+            )
+        if missing := sorted(set(self.phases) - set(self.lead_s)):
+            raise ValueError(f"lead_s: expected a value for {missing[0]}, got none")
         return self

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from signalrl.files import Strict, locate
 from signalrl.network.timing import TimingRules
-from signalrl.scenario.demand_schema import Demand, Range
+from signalrl.scenario.demand_schema import Demand, EventTraffic, Range
 from signalrl.scenario.names import gym_id_of
 
 
@@ -67,6 +67,9 @@ class ScenarioFile(Strict):
         (), description="Further SUMO files, such as a stored signal plan or vehicle types."
     )
     demand: Demand | None = Field(None, description="Traffic that is drawn anew for each episode.")
+    events: EventTraffic | None = Field(
+        None, description="Traffic of the events of a calendar, on top of the rest."
+    )
     scale_range: Range | None = Field(
         None,
         description="Bounds of the factor on the traffic of the route files (SUMO's --scale), "
@@ -110,6 +113,10 @@ class ScenarioFile(Strict):
             )
         if self.demand is None and not self.routes:
             raise ValueError("routes: expected at least one file, or the key demand, got neither")
+        if self.demand is not None and self.demand.profile.clock == "day" and self.events is None:
+            raise ValueError(
+                "demand.profile.clock: expected episode where there are no events, got day"
+            )
         if self.demand is not None and self.scale_range is not None:
             raise ValueError(
                 "scale_range: it belongs to route files, and would scale the drawn demand too; "
@@ -153,11 +160,23 @@ class Scenario(ScenarioFile):
         """Further SUMO files; raises as network_file does."""
         return tuple(locate(text, self.folder, self.name) for text in self.additional)
 
+    @property
+    def calendar_files(self) -> tuple[Path, ...]:
+        """The calendars of events; raises as network_file does."""
+        texts = () if self.events is None else self.events.calendars
+        return tuple(locate(text, self.folder, self.name) for text in texts)
+
+    @property
+    def venues_file(self) -> Path | None:
+        """The registry of venues, where there are events; raises as network_file does."""
+        return None if self.events is None else locate(self.events.venues, self.folder, self.name)
+
     def check_files(self) -> None:
         """Make sure that all files are there.
 
         Raises:
             ConfigError: One is not, or the package that holds it is not installed.
         """
-        for text in (self.network, *self.routes, *self.additional):
+        events = () if self.events is None else (self.events.venues, *self.events.calendars)
+        for text in (self.network, *self.routes, *self.additional, *events):
             locate(text, self.folder, self.name)

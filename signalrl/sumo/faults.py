@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from signalrl.control.measurement import Column, FloatArray
-from signalrl.scenario.demand import stream
 from signalrl.scenario.schema import Detectors
+from signalrl.scenario.streams import stream
 
 
 class Faults:

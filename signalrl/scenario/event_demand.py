@@ -1,0 +1,152 @@
+"""Draws which event an episode is about, and the traffic of all events of its day."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from signalrl.errors import ConfigError
+from signalrl.events.calendar import read_calendars
+from signalrl.events.event import Event
+from signalrl.events.turnout import Turnout, draw_turnout, usual_end_s
+from signalrl.events.venues import Registry, read_venues
+from signalrl.scenario.demand_schema import EventTraffic, Phase
+from signalrl.scenario.schema import Scenario
+from signalrl.scenario.streams import stream
+from signalrl.scenario.vehicles import Vehicle, hundredths
+
+VISITOR = "visitor"
+"""Vehicle type of those who come to an event."""
+_AROUND = timedelta(days=1)
+"""Events that begin or end this long before or after an episode may have traffic in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """The events that episodes of a scenario may be about.
+
+    Attributes:
+        registry: Their venues and kinds.
+        events: All of them, in the order of time.
+    """
+
+    registry: Registry
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What an episode is about.
+
+    Attributes:
+        event: The event.
+        phase: Whether its visitors come or leave.
+        clock: The time at simulated second 0, with the venue's zone.
+    """
+
+    event: Event
+    phase: Phase
+    clock: datetime
+
+    @property
+    def midnight_s(self) -> float:
+        """Time on the venue's clocks at simulated second 0, in s after midnight."""
+        wall = self.clock
+        return timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second).total_seconds()
+
+
+def load_season(scenario: Scenario) -> Season:
+    """Read venues and calendars of a scenario with events; read again only when they change.
+
+    Raises:
+        ConfigError: A file is broken, or no event is left.
+    """
+    events, venues = scenario.events, scenario.venues_file
+    assert events is not None
+    assert venues is not None
+    files = (venues, *scenario.calendar_files)
+    changed_ns = tuple(path.stat().st_mtime_ns for path in files)
+    return _season(files, changed_ns, events.first_day, events.last_day)
+
+
+@lru_cache(maxsize=8)
+def _season(
+    files: tuple[Path, ...], _changed_ns: tuple[int, ...], first_day: date, last_day: date
+) -> Season:
+    registry = read_venues(files[0])
+    first = datetime.combine(first_day, time.min, registry.local)
+    last = datetime.combine(last_day + timedelta(days=1), time.min, registry.local)
+    found = read_calendars(files[1:], registry, first, last)
+    if not found.events:
+        notes = "; ".join(note.message for note in found.notes[:3])
+        raise ConfigError(
+            f"{', '.join(map(str, files[1:]))}: expected an event from {first_day} to "
+            f"{last_day}, found none{f' ({notes})' if notes else ''}"
+        )
+    return Season(registry, found.events)
+
+
+def draw_occasion(season: Season, traffic: EventTraffic, seed: int) -> Occasion:
+    """Draw what an episode is about."""
+    random = stream(seed, "occasion")
+    event = season.events[random.integers(len(season.events))]
+    phase = traffic.phases[random.integers(len(traffic.phases))]
+    anchor = event.begin
+    if phase == "egress":
+        kind = season.registry.kind(event.kind)
+        anchor = later(event.begin, usual_end_s(event, kind))
+    # On a whole minute: schedules of cities know no seconds.
+    clock = later(anchor, -traffic.lead_s[phase]).replace(second=0, microsecond=0)
+    return Occasion(event, phase, clock)
+
+
+def draw_event_traffic(
+    season: Season, traffic: EventTraffic, occasion: Occasion, seed: int, window_s: float
+) -> Iterator[Vehicle]:
+    """Draw the vehicles of all events around an episode, from simulated second 0 on.
+
+    Args:
+        season: The events.
+        traffic: How they are drawn.
+        occasion: What the episode is about.
+        seed: Decides everything.
+        window_s: Who departs later than this is left out.
+    """
+    if stream(seed, "happens").uniform() >= traffic.probability:
+        return
+    end = later(occasion.clock, window_s)
+    around = (
+        e for e in season.events if e.begin - _AROUND < end and e.end + _AROUND > occasion.clock
+    )
+    for event in around:
+        begin_s = event.begin.timestamp() - occasion.clock.timestamp()
+        turnout = realise(season, traffic, event, seed)
+        # SUMO takes few signs in a name, and a calendar any.
+        digest = hashlib.blake2b(event.uid.encode(), digest_size=4).hexdigest()
+        for name, trips in (("in", turnout.arrivals), ("out", turnout.departures)):
+            inside = (trips.depart_s + begin_s >= 0) & (trips.depart_s + begin_s < window_s)
+            (numbers,) = np.nonzero(inside)
+            departs_s = hundredths(trips.depart_s[inside] + begin_s)
+            ways = zip(trips.origin[inside], trips.destination[inside], strict=True)
+            for number, depart_s, (origin, destination) in zip(
+                numbers.tolist(), departs_s, ways, strict=True
+            ):
+                label = f"event_{digest}_{name}"
+                yield Vehicle(depart_s, label, number, VISITOR, str(origin), str(destination), ())
+
+
+def realise(season: Season, traffic: EventTraffic, event: Event, seed: int) -> Turnout:
+    """Draw the turnout of an event in an episode."""
+    random = stream(seed, f"event {event.uid}")
+    return draw_turnout(random, event, season.registry, random.uniform(*traffic.attendance_factor))
+
+
+def later(moment: datetime, seconds: float) -> datetime:
+    """Return the moment some s later, in the same zone; clocks may have been changed between."""
+    return datetime.fromtimestamp(moment.timestamp() + seconds, moment.tzinfo)

@@ -1,0 +1,58 @@
+"""The vehicles of an episode, and the route file that SUMO reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from signalrl.events.sampling import FloatArray
+from signalrl.scenario.demand_schema import VehicleType
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Vehicle:
+    """A vehicle of an episode; vehicles sort by departure."""
+
+    depart_s: float
+    stream: str
+    number: int
+    kind: str
+    origin: str
+    destination: str
+    route: tuple[str, ...]
+
+
+def hundredths(times_s: FloatArray) -> list[float]:
+    """Return times as the route file has them, in whole hundredths of a second."""
+    return [float(time) for time in np.floor(times_s * 100.0) / 100.0]
+
+
+def routes_xml(kinds: Mapping[str, VehicleType], vehicles: Iterable[Vehicle]) -> Iterator[str]:
+    """Yield the lines of a SUMO route file with types and vehicles, in their order."""
+    yield "<routes>\n"
+    for name in sorted(kinds):
+        kind = kinds[name]
+        # SUMO's rerouting device: the way is chosen at the departure, by the speeds of then.
+        end = '><param key="has.rerouting.device" value="true"/></vType>' if kind.reroutes else "/>"
+        yield (
+            f"    <vType id={quoteattr(name)} vClass={quoteattr(kind.vclass)}"
+            f' length="{kind.length_m}" minGap="{kind.min_gap_m}" accel="{kind.accel_m_s2}"'
+            f' decel="{kind.decel_m_s2}" sigma="{kind.sigma}" tau="{kind.tau_s}"'
+            f' maxSpeed="{kind.max_speed_m_s}"'
+            f' speedFactor="{kind.speed_factor}" speedDev="{kind.speed_dev}"{end}\n'
+        )
+    for v in vehicles:
+        head = (
+            f"id={quoteattr(f'{v.stream}.{v.number}')} type={quoteattr(v.kind)}"
+            f' depart="{v.depart_s:.2f}" departLane="best" departSpeed="max"'
+        )
+        if v.route:
+            edges = quoteattr(" ".join(v.route))
+            yield f"    <vehicle {head}><route edges={edges}/></vehicle>\n"
+        else:
+            way = f"from={quoteattr(v.origin)} to={quoteattr(v.destination)}"
+            yield f"    <trip {head} {way}/>\n"
+    yield "</routes>\n"
