@@ -75,10 +75,11 @@ def draw_episode(scenario: Scenario, seed: int, folder: Path) -> EpisodeDemand:
     occasion, midnight_s = None, 0.0
     if scenario.events is not None:
         season = load_season(scenario)
-        occasion = draw_occasion(season, scenario.events, seed)
+        occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
         midnight_s = occasion.midnight_s
         kinds[VISITOR] = scenario.events.vehicle
-        vehicles += draw_event_traffic(season, scenario.events, occasion, seed, scenario.end_s)
+        window = (scenario.begin_s, scenario.end_s)
+        vehicles += draw_event_traffic(season, scenario.events, occasion, *window, seed)
     if scenario.demand is not None:
         kinds |= scenario.demand.vehicles
         vehicles += _draw(scenario.demand, scenario.begin_s, scenario.end_s, midnight_s, seed)

@@ -175,8 +175,8 @@ Phase = Literal["ingress", "egress"]
 class EventTraffic(Strict):
     """Traffic of the events of a calendar: each episode is the beginning or the end of one.
 
-    Its event and its phase are drawn; simulated second 0 lies ``lead_s`` before the event's
-    beginning or usual end. Other events of that day are on the road as well.
+    Its event and its phase are drawn, and it begins ``lead_s`` before the event's beginning or
+    usual end. Other events of that day are on the road as well.
     """
 
     venues: str = Field(description="Registry of the venues, relative to the folder.")
@@ -190,7 +190,7 @@ class EventTraffic(Strict):
     )
     lead_s: dict[Phase, Annotated[float, Field(ge=0)]] = Field(
         {"ingress": 5400.0, "egress": 900.0},
-        description="From simulated second 0 to the event's beginning or usual end, in s.",
+        description="From the episode's begin to the event's beginning or usual end, in s.",
     )
     probability: float = Field(
         1.0, ge=0, le=1, description="That an event happens; else it is a day like any other."

@@ -9,12 +9,10 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from signalrl.errors import ConfigError
 from signalrl.events.calendar import read_calendars
 from signalrl.events.event import Event
-from signalrl.events.turnout import Turnout, draw_turnout, usual_end_s
+from signalrl.events.turnout import Trips, Turnout, draw_turnout, usual_end_s
 from signalrl.events.venues import Registry, read_venues
 from signalrl.scenario.demand_schema import EventTraffic, Phase
 from signalrl.scenario.schema import Scenario
@@ -92,8 +90,8 @@ def _season(
     return Season(registry, found.events)
 
 
-def draw_occasion(season: Season, traffic: EventTraffic, seed: int) -> Occasion:
-    """Draw what an episode is about."""
+def draw_occasion(season: Season, traffic: EventTraffic, begin_s: float, seed: int) -> Occasion:
+    """Draw what an episode is about; it begins at a simulated second."""
     random = stream(seed, "occasion")
     event = season.events[random.integers(len(season.events))]
     phase = traffic.phases[random.integers(len(traffic.phases))]
@@ -101,44 +99,41 @@ def draw_occasion(season: Season, traffic: EventTraffic, seed: int) -> Occasion:
     if phase == "egress":
         kind = season.registry.kind(event.kind)
         anchor = later(event.begin, usual_end_s(event, kind))
-    # On a whole minute: schedules of cities know no seconds.
-    clock = later(anchor, -traffic.lead_s[phase]).replace(second=0, microsecond=0)
-    return Occasion(event, phase, clock)
+    return Occasion(event, phase, later(anchor, -traffic.lead_s[phase] - begin_s))
 
 
 def draw_event_traffic(
-    season: Season, traffic: EventTraffic, occasion: Occasion, seed: int, window_s: float
+    season: Season,
+    traffic: EventTraffic,
+    occasion: Occasion,
+    begin_s: float,
+    end_s: float,
+    seed: int,
 ) -> Iterator[Vehicle]:
-    """Draw the vehicles of all events around an episode, from simulated second 0 on.
+    """Draw the vehicles of all events around an episode.
 
     Args:
         season: The events.
         traffic: How they are drawn.
         occasion: What the episode is about.
+        begin_s: Who departs before this simulated second is left out.
+        end_s: The same of who departs then or later.
         seed: Decides everything.
-        window_s: Who departs later than this is left out.
     """
     if stream(seed, "happens").uniform() >= traffic.probability:
         return
-    end = later(occasion.clock, window_s)
-    around = (
-        e for e in season.events if e.begin - _AROUND < end and e.end + _AROUND > occasion.clock
-    )
-    for event in around:
-        begin_s = event.begin.timestamp() - occasion.clock.timestamp()
+    first, last = (later(occasion.clock, time_s) for time_s in (begin_s, end_s))
+    for event in season.events:
+        if event.begin - _AROUND >= last or event.end + _AROUND <= first:
+            continue
+        after_s = event.begin.timestamp() - occasion.clock.timestamp()
         turnout = realise(season, traffic, event, seed)
         # SUMO takes few signs in a name, and a calendar any.
         digest = hashlib.blake2b(event.uid.encode(), digest_size=4).hexdigest()
         for name, trips in (("in", turnout.arrivals), ("out", turnout.departures)):
-            inside = (trips.depart_s + begin_s >= 0) & (trips.depart_s + begin_s < window_s)
-            (numbers,) = np.nonzero(inside)
-            departs_s = hundredths(trips.depart_s[inside] + begin_s)
-            ways = zip(trips.origin[inside], trips.destination[inside], strict=True)
-            for number, depart_s, (origin, destination) in zip(
-                numbers.tolist(), departs_s, ways, strict=True
-            ):
-                label = f"event_{digest}_{name}"
-                yield Vehicle(depart_s, label, number, VISITOR, str(origin), str(destination), ())
+            for vehicle in _vehicles(f"event_{digest}_{name}", trips, after_s):
+                if begin_s <= vehicle.depart_s < end_s:
+                    yield vehicle
 
 
 def realise(season: Season, traffic: EventTraffic, event: Event, seed: int) -> Turnout:
@@ -150,3 +145,10 @@ def realise(season: Season, traffic: EventTraffic, event: Event, seed: int) -> T
 def later(moment: datetime, seconds: float) -> datetime:
     """Return the moment some s later, in the same zone; clocks may have been changed between."""
     return datetime.fromtimestamp(moment.timestamp() + seconds, moment.tzinfo)
+
+
+def _vehicles(label: str, trips: Trips, after_s: float) -> Iterator[Vehicle]:
+    ways = zip(trips.origin.tolist(), trips.destination.tolist(), strict=True)
+    departs_s = hundredths(trips.depart_s + after_s)
+    for number, (depart_s, way) in enumerate(zip(departs_s, ways, strict=True)):
+        yield Vehicle(depart_s, label, number, VISITOR, *way, ())
