@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -105,6 +106,11 @@ class Venue(Strict):
         None, gt=0, description="People who come where the calendar doesn't say; null for all."
     )
     kind: str = Field("sports", description="Kind of an event where the calendar doesn't say.")
+    usual_begin: time | None = Field(
+        None,
+        description="When events begin where the calendar has a date alone, such as 19:30; null to "
+        "leave these out.",
+    )
     setting: Setting = Field("urban", description="Which of a kind's shares of cars applies.")
     auto_share: Share | None = Field(
         None, description="Share of visitors who come by car; null for the kind's."

@@ -1,0 +1,296 @@
+"""Reads iCalendar files (RFC 5545): series with exceptions, moved and cancelled occurrences.
+
+``icalendar`` parses, ``recurring-ical-events`` expands. What they take silently is judged before:
+unknown time zones, entries without a beginning or with an end before it, and rules that recur every
+minute or never, which would keep them busy for long.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import icalendar
+import recurring_ical_events
+from icalendar.prop import vDDDTypes
+
+from signalrl.errors import ConfigError
+from signalrl.events.entries import Entry, Judge, SkippedError, shifted
+from signalrl.events.venues import Location
+
+Component = Any
+"""A VEVENT of icalendar; what it holds may be of thirty types, so each use looks for itself."""
+MAX_OCCURRENCES = 1000
+"""Of one series within the window that is asked for."""
+BUDGET_S = 10.0
+"""How long the series of a file may take to expand; some rules have no second occurrence, and that
+takes up to a second to find out."""
+_YEARS = range(1970, 2200)
+_PARTS: Final[Mapping[str, frozenset[str]]] = {
+    "DAILY": frozenset({"BYDAY", "BYMONTH"}),
+    "WEEKLY": frozenset({"BYDAY", "BYMONTH"}),
+    "MONTHLY": frozenset({"BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS"}),
+    "YEARLY": frozenset({"BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS", "BYWEEKNO", "BYYEARDAY"}),
+}
+"""How often events may recur, and what may narrow that down."""
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_MARK = "X-SIGNALRL-SOURCE"
+
+
+def read_ics(
+    path: Path, data: bytes, judge: Judge, first: datetime, last: datetime
+) -> Iterator[Entry]:
+    """Yield the occurrences of an iCalendar file in a window.
+
+    Args:
+        path: The file, for errors.
+        data: Its content.
+        judge: Takes the notes.
+        first: Begin of the window.
+        last: Its end.
+
+    Raises:
+        ConfigError: It is no iCalendar file.
+    """
+    began = time.monotonic()
+    for uid, components in _series(path, data).items():
+        if time.monotonic() - began > BUDGET_S:
+            raise ConfigError(
+                f"{path}: expected series that expand within {BUDGET_S:g} s, got more; look for "
+                "rules (RRULE) that never come true"
+            )
+        usable = []
+        for component in components:
+            try:
+                usable.append(_prepared(component, judge, last))
+            except SkippedError as error:
+                judge.note(_name(component), f"{error}; it is left out")
+            except Exception as error:
+                judge.note(_name(component), f"expected an entry of RFC 5545, got: {_said(error)}")
+        if usable:
+            yield from _occurrences(uid, usable, judge, first, last)
+
+
+def _series(path: Path, data: bytes) -> dict[str, list[Component]]:
+    try:
+        calendars = icalendar.Calendar.from_ical(data.decode("utf-8-sig"), multiple=True)
+        events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected text in UTF-8, got other bytes; save it so") from error
+    except Exception as error:
+        raise ConfigError(
+            f"{path}: expected an iCalendar file, got: {_said(error)}; export it again"
+        ) from error
+    if not any(calendar.name == "VCALENDAR" for calendar in calendars):
+        raise ConfigError(
+            f"{path}: expected an iCalendar file, which begins with BEGIN:VCALENDAR, got none; "
+            "export it again"
+        )
+    series: dict[str, list[Component]] = defaultdict(list)
+    for number, event in enumerate(events):
+        series[str(event.get("UID") or f"without uid {number}")].append(event)
+    return series
+
+
+def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
+    """Return a component that is safe to expand: times with zones, rules that end.
+
+    Raises:
+        SkippedError: It can't be used.
+    """
+    if "DTSTART" not in event:
+        raise SkippedError("expected a beginning (DTSTART), got none")
+    zone = judge.registry.zone_of(judge.venue_of(_places(event), _location(event)))
+    for key in ("DTSTART", "DTEND", "RECURRENCE-ID"):
+        if key in event:
+            moment = _moment(event[key], key)
+            if isinstance(moment, datetime) and moment.tzinfo is None:
+                event[key] = vDDDTypes(moment.replace(tzinfo=zone))
+    for key in ("EXDATE", "RDATE"):
+        for dates in _listed(event.get(key)):
+            for moment in dates.dts:
+                _moment(moment, key, dates)
+    length = _length(event)
+    if length is not None and length < timedelta(0):
+        raise SkippedError(
+            f"expected an end after the beginning {event['DTSTART'].dt}, got "
+            f"{event['DTEND'].dt if 'DTEND' in event else event['DURATION'].dt}"
+        )
+    for rule in _listed(event.get("RRULE")):
+        _bound(rule, event["DTSTART"].dt, last)
+    return event
+
+
+def _moment(value: Any, key: str, parent: Any = None) -> datetime | date:
+    moment = getattr(value, "dt", None)
+    if isinstance(moment, tuple):
+        moment = moment[0]
+    if not isinstance(moment, date):
+        raise SkippedError(f"expected a time as {key}, got {str(value)[:60]!r}")
+    if moment.year not in _YEARS:
+        raise SkippedError(
+            f"expected a year from {_YEARS[0]} to {_YEARS[-1]} as {key}, got {moment.year}"
+        )
+    params = getattr(value if parent is None else parent, "params", {})
+    if isinstance(moment, datetime) and moment.tzinfo is None and "TZID" in params:
+        # icalendar leaves the zone out without a word.
+        raise SkippedError(
+            f"expected a known time zone of {key}, got {str(params['TZID'])[:60]!r}; write its "
+            "name as in Europe/Berlin, or define it (VTIMEZONE)"
+        )
+    return moment
+
+
+def _bound(rule: Any, begin: datetime | date, last: datetime) -> None:
+    """Make a rule end with the window.
+
+    Raises:
+        SkippedError: It recurs too often, or may never do so.
+    """
+    freq = str(next(iter(_listed(rule.get("FREQ"))), "")).upper()
+    if freq not in _PARTS:
+        raise SkippedError(
+            f"expected an event that recurs {', '.join(_PARTS).lower()}, got "
+            f"FREQ={freq or 'nothing'}"
+        )
+    parts = {str(key).upper() for key in rule}
+    known = _PARTS[freq] | {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}
+    if parts - known:
+        raise SkippedError(
+            f"expected {', '.join(sorted(known))} in a {freq} rule, got {min(parts - known)}"
+        )
+    (interval, *_) = [*_listed(rule.get("INTERVAL")), 1]
+    if not 1 <= int(interval) <= 10_000:
+        raise SkippedError(f"expected INTERVAL from 1 to 10000, got {interval}")
+    days = {str(day).upper()[-2:] for day in _listed(rule.get("BYDAY"))}
+    if freq == "DAILY" and int(interval) % 7 == 0 and days:
+        weekday = _WEEKDAYS[begin.weekday()]
+        if weekday not in days:
+            raise SkippedError(f"expected {weekday} in BYDAY of a rule of whole weeks, got {days}")
+    end = last.astimezone(UTC) + timedelta(days=1)
+    until = [value for value in _listed(rule.get("UNTIL")) if isinstance(value, date)]
+    if "COUNT" not in parts and (not until or _as_utc(until[0]) > end):
+        rule["UNTIL"] = [end if isinstance(begin, datetime) else end.date()]
+
+
+def _as_utc(moment: datetime | date) -> datetime:
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _occurrences(
+    uid: str, components: list[Component], judge: Judge, first: datetime, last: datetime
+) -> Iterator[Entry]:
+    calendar = icalendar.Calendar()
+    for number, component in enumerate(components):
+        component[_MARK] = str(number)
+        calendar.add_component(component)
+    name = _name(components[0])
+    try:
+        query = recurring_ical_events.of(calendar, components=["VEVENT"])
+        # On a night of daylight saving the end that the library sees may be an hour too early.
+        found = list(query.between(first - timedelta(hours=2), last))
+        found.sort(key=lambda event: _as_utc(event["DTSTART"].dt))
+    except Exception as error:
+        judge.note(name, f"expected a series that can be expanded, got: {_said(error)}; left out")
+        return
+    if len(found) > MAX_OCCURRENCES:
+        judge.note(
+            name,
+            f"expected at most {MAX_OCCURRENCES} occurrences, got {len(found)}; the later ones are "
+            "left out",
+        )
+    for event in found[:MAX_OCCURRENCES]:
+        begin = event["DTSTART"].dt
+        if str(event.get("STATUS", "")).upper() == "CANCELLED":
+            judge.note(name, f"cancelled on {begin:%Y-%m-%d}; it is left out")
+            continue
+        try:
+            yield Entry(
+                title=str(event.get("SUMMARY", "")),
+                uid=f"{uid}@{_as_utc(begin):%Y%m%dT%H%M}",
+                begin=begin,
+                end=_end(components[int(event[_MARK])], event),
+                places=_places(event),
+                location=_location(event),
+                kinds=_kinds(event),
+                attendance=str(event.get("X-ATTENDANCE", "")),
+            )
+        except (ArithmeticError, OSError, ValueError) as error:
+            judge.note(name, f"expected an occurrence with an end, got: {_said(error)}; left out")
+
+
+def _end(source: Component, event: Component) -> datetime | date | None:
+    """Return the end of an occurrence.
+
+    DTEND gives all occurrences of a series the same exact length, DURATION the same nominal days
+    and exact hours (RFC 5545, 3.8.5.3). The library adds both as wall clocks show them, which
+    differs on a night of daylight saving.
+    """
+    begin = event["DTSTART"].dt
+    periods = [d.dt for dates in _listed(source.get("RDATE")) for d in dates.dts]
+    if any(isinstance(period, tuple) for period in periods):
+        end: datetime | date = event["DTEND"].dt
+        return end
+    if not isinstance(begin, datetime):
+        return None
+    if "DURATION" in source:
+        length = source["DURATION"].dt
+        days = timedelta(days=length.days)
+        return shifted(begin + days, length - days)
+    length = _length(source)
+    return None if length is None else shifted(begin, length)
+
+
+def _length(event: Component) -> timedelta | None:
+    """Return the exact length of a component, or None where it doesn't say."""
+    begin = event["DTSTART"].dt
+    if "DURATION" in event and "DTEND" not in event:
+        length = getattr(event["DURATION"], "dt", None)
+        if not isinstance(length, timedelta):
+            raise SkippedError(f"expected a DURATION, got {str(event['DURATION'])[:60]!r}")
+        return length
+    if "DTEND" not in event:
+        return None
+    end = event["DTEND"].dt
+    if isinstance(begin, datetime) != isinstance(end, datetime):
+        raise SkippedError(f"expected DTSTART and DTEND alike, got {begin} and {end}")
+    return _as_utc(end) - _as_utc(begin)
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _name(event: Component) -> str:
+    return str(event.get("SUMMARY") or event.get("UID") or "")
+
+
+def _places(event: Component) -> tuple[str, ...]:
+    return tuple(str(place) for place in _listed(event.get("LOCATION")))
+
+
+def _location(event: Component) -> Location | None:
+    geo = event.get("GEO")
+    try:
+        return None if geo is None else Location(lat=geo.latitude, lon=geo.longitude)
+    except (AttributeError, ValueError):
+        return None
+
+
+def _kinds(event: Component) -> tuple[str, ...]:
+    words = [str(word) for word in _listed(event.get("X-EVENT-KIND"))]
+    for categories in _listed(event.get("CATEGORIES")):
+        words += [str(word) for word in getattr(categories, "cats", [categories])]
+    return tuple(words)

@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signalrl.errors import ConfigError
+from signalrl.events.calendar import Calendar, read_calendars
+from signalrl.events.venues import Registry
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST, LAST = datetime(2026, 7, 1, tzinfo=BERLIN), datetime(2027, 7, 1, tzinfo=BERLIN)
+CALENDARS = Path(__file__).parent / "calendars"
+
+REGISTRY = Registry.model_validate(
+    {
+        "zone": "Europe/Berlin",
+        "venues": {
+            "arena": {
+                "name": "Arena",
+                "capacity": 20_000,
+                "location": {"lat": 52.5, "lon": 13.4},
+            },
+            "hall": {
+                "aliases": ["The Hall"],
+                "capacity": 5000,
+                "kind": "concert",
+                "usual_begin": "19:30:00",
+                "location": {"lat": 52.51, "lon": 13.45},
+            },
+            "dome": {"capacity": 9000, "zone": "America/New_York"},
+        },
+    }
+)
+
+
+def read(*paths: Path, first: datetime = FIRST, last: datetime = LAST) -> Calendar:
+    return read_calendars(paths, REGISTRY, first, last)
+
+
+def ics(tmp_path: Path, *events: str, name: str = "a.ics") -> Path:
+    """Write a calendar of events, each given as lines; uid, title and place may be the usual."""
+    text = "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:test\n"
+    for number, event in enumerate(events):
+        lines = event.strip().splitlines()
+        for key, usual in (("UID", str(number)), ("LOCATION", "Arena"), ("SUMMARY", "A match")):
+            if not any(line.startswith(key) for line in lines):
+                lines.append(f"{key}:{usual}")
+        text += "\n".join(["BEGIN:VEVENT", *lines, "END:VEVENT", ""])
+    path = tmp_path / name
+    path.write_text(text + "END:VCALENDAR\n")
+    return path
+
+
+def begins(calendar: Calendar) -> list[str]:
+    return [f"{event.begin:%m-%d %H:%M%z}" for event in calendar.events]
+
+
+def only_note(calendar: Calendar) -> str:
+    (note,) = calendar.notes
+    return note.message
+
+
+def test_series_have_exceptions_moved_and_cancelled_occurrences() -> None:
+    found = read(CALENDARS / "club.ics")
+    league = [event for event in found.events if event.title.startswith("Basketball")]
+    assert [f"{e.begin:%m-%d %H:%M%z}" for e in league] == [
+        "09-04 19:30+0200",  # 09-18 is an exception
+        "10-03 18:30+0200",  # moved from 10-02; 10-16 is cancelled
+        "10-30 19:30+0100",
+        "11-13 19:30+0100",
+        "11-27 19:30+0100",
+        "12-11 19:30+0100",
+        "12-25 19:30+0100",
+    ]
+    assert {event.venue for event in league} == {"hall"}
+    assert len({event.uid for event in found.events}) == len(found.events)
+    assert only_note(found).startswith("cancelled on 2026-10-16")
+    match = next(event for event in found.events if "Rovers" in event.title)
+    assert (match.venue, match.kind, match.attendance) == ("arena", "sports", 17_500)
+
+
+def test_schema_org_events_are_read() -> None:
+    found = read(CALENDARS / "hall.json")
+    concert, handball = found.events
+    assert (concert.title, concert.kind, concert.attendance) == ("Paper Moons", "concert", 4200)
+    assert concert.duration == timedelta(hours=2, minutes=45)
+    assert (handball.kind, begins(found)[1]) == ("sports", "10-10 18:00+0200")
+    assert handball.duration == timedelta(minutes=112)  # that of its kind
+    assert only_note(found).startswith("cancelled, as it was to begin")
+
+
+def test_tables_are_read() -> None:
+    fair, congress, match = read(CALENDARS / "town.csv").events
+    assert (fair.kind, fair.attendance, fair.venue) == ("fair", 12_000, "arena")
+    assert (congress.kind, congress.duration) == ("conference", timedelta(hours=8))
+    assert (match.title, match.kind) == ("City against Orient; cup", "knockout")
+    assert match.attendance is None
+
+
+def test_what_two_sources_have_counts_once_and_is_completed(tmp_path: Path) -> None:
+    one = ics(tmp_path, "SUMMARY:City against Rovers\nDTSTART:20260815T153000\nDURATION:PT2H")
+    two = tmp_path / "b.csv"
+    two.write_text(
+        "title,venue,begin,attendance\n"
+        "city against  Rovers (cup),Arena,2026-08-15T15:35,9000\n"
+        "Fireworks,Arena,2026-08-15T15:30,3000\n"
+    )
+    found = read(one, two)
+    assert [event.title for event in found.events] == ["Fireworks", "City against Rovers"] or [
+        event.title for event in found.events
+    ] == ["City against Rovers", "Fireworks"]
+    assert {event.attendance for event in found.events} == {9000, 3000}
+    assert any("the same as 'City against Rovers'" in note.message for note in found.notes)
+
+
+BAD = [
+    ("DTEND:20260815T173000", "expected a beginning"),
+    ("DTSTART:20260815T153000\nDTEND:20260815T133000", "expected an end after the beginning"),
+    ("DTSTART;TZID=Mars/Olympus:20260815T153000", "expected a known time zone of DTSTART"),
+    ("DTSTART;VALUE=DATE:20260815\nDTEND;VALUE=DATE:20260816", "expected a time of day"),
+    ("DTSTART:20260815T153000\nDTEND;VALUE=DATE:20260816", "DTSTART and DTEND alike"),
+    ("DTSTART:20260815T153000Z\nDURATION:PT2H\nSTATUS:CANCELLED", "cancelled on 2026-08-15"),
+    ("DTSTART:20260815T153000Z\nLOCATION:Moon", "expected a venue of the registry"),
+    ("DTSTART:20260815T153000Z\nRRULE:FREQ=MINUTELY", "got FREQ=MINUTELY"),
+    ("DTSTART:20260815T153000Z\nRRULE:FREQ=HOURLY;COUNT=3", "got FREQ=HOURLY"),
+    ("DTSTART:20260815T153000Z\nRRULE:FREQ=DAILY;BYMINUTE=1,2,3", "got BYMINUTE"),
+    ("DTSTART:20260815T153000Z\nRRULE:FREQ=DAILY;BYMONTHDAY=30;BYMONTH=2", "got BYMONTHDAY"),
+    ("DTSTART:20260815T153000Z\nRRULE:FREQ=DAILY;INTERVAL=0", "expected INTERVAL"),
+    ("DTSTART:20260815T153000Z\nRRULE:FREQ=DAILY;INTERVAL=14;BYDAY=MO", "expected SA in BYDAY"),
+    ("DTSTART:00010101T153000Z\nRRULE:FREQ=DAILY", "expected a year from 1970"),
+]
+
+
+@pytest.mark.parametrize(("entry", "said"), BAD)
+def test_a_bad_entry_is_skipped_with_a_note_and_the_rest_loads(
+    entry: str, said: str, tmp_path: Path
+) -> None:
+    good = "SUMMARY:Another one\nDTSTART:20260816T153000Z\nDURATION:PT2H"
+    found = read(ics(tmp_path, entry, good))
+    assert [event.title for event in found.events] == ["Another one"]
+    assert said in only_note(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.ics", b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:cut", "expected an iCalendar file"),
+        ("a.ics", b"hello", "expected an iCalendar file"),
+        ("a.ics", b"", "expected an iCalendar file"),
+        ("a.ics", b"\xff\xfe\x00", "expected text in UTF-8"),
+        ("a.json", b'{"@type": "Event"', "expected JSON"),
+        ("a.json", b'{"@type": "Person"}', "expected events of schema.org"),
+        ("a.json", b"[" * 100_000, "expected JSON"),
+        ("a.csv", b"title,begin\nA,2026-08-15T15:30", "got no venue"),
+        ("a.csv", b"venue,begin,atendance\n", "did you mean 'attendance'"),
+        ("a.csv", b"", "expected a header"),
+        ("a.csv", b'venue,begin\n"arena,2026', "expected CSV"),
+        ("a.txt", b"", "expected a file .ics"),
+    ],
+)
+def test_a_bad_file_is_an_error(name: str, data: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match=said) as error:
+        read(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_and_a_window_without_a_zone_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a readable file"):
+        read(tmp_path / "none.ics")
+    with pytest.raises(ConfigError, match="expected a time with a zone"):
+        read_calendars([], REGISTRY, datetime(2026, 1, 1), LAST)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Tokyo"])
+def test_a_naive_time_is_one_of_the_venue_never_of_the_machine(zone: str, tmp_path: Path) -> None:
+    path = ics(
+        tmp_path,
+        "DTSTART:20260815T153000\nDTEND:20260815T173000",
+        "DTSTART:20260815T153000\nDURATION:PT2H\nLOCATION:dome",
+        "DTSTART:20260905T153000\nDURATION:PT2H\nRRULE:FREQ=WEEKLY;COUNT=2\nEXDATE:20260912T153000",
+    )
+    code = (
+        "import sys; from pathlib import Path; from tests.events.test_calendar import *; "
+        "print(begins(read(Path(sys.argv[1]))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path],
+        env={**os.environ, "TZ": zone, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "['08-15 15:30+0200', '08-15 15:30-0400', '09-05 15:30+0200']"
+
+
+def test_a_date_alone_takes_the_usual_time_of_the_venue(tmp_path: Path) -> None:
+    found = read(ics(tmp_path, "DTSTART;VALUE=DATE:20260815\nLOCATION:hall"))
+    assert begins(found) == ["08-15 19:30+0200"]
+    assert "taken as 19:30:00" in found.notes[0].message
+
+
+def test_windows_names_of_zones_are_known(tmp_path: Path) -> None:
+    entry = "DTSTART;TZID=W. Europe Standard Time:20260815T153000\nDURATION:PT2H"
+    assert begins(read(ics(tmp_path, entry))) == ["08-15 15:30+0200"]
+
+
+def test_the_latest_version_of_an_entry_counts(tmp_path: Path) -> None:
+    old = "UID:x\nSEQUENCE:1\nDTSTART:20260815T153000Z\nDURATION:PT2H"
+    new = "UID:x\nSEQUENCE:3\nDTSTART:20260815T173000Z\nDURATION:PT2H"
+    for order in ((old, new), (new, old)):
+        assert begins(read(ics(tmp_path, *order))) == ["08-15 19:30+0200"]
+
+
+def test_an_event_that_is_on_at_the_edge_of_the_window_belongs_to_it(tmp_path: Path) -> None:
+    path = ics(tmp_path, "DTSTART:20260815T200000Z\nDURATION:PT4H")
+    for hour, inside in ((19, False), (21, True)):
+        last = datetime(2026, 8, 15, hour, tzinfo=UTC)
+        assert bool(read(path, last=last).events) is inside
+    for hour, inside in ((3, True), (5, False)):
+        first = datetime(2026, 8, 15, 20, tzinfo=UTC) + timedelta(hours=hour)
+        assert bool(read(path, first=first).events) is inside
+
+
+@pytest.mark.parametrize(
+    "rule", ["FREQ=DAILY", "FREQ=DAILY;COUNT=999999999", "FREQ=DAILY;UNTIL=99991231T000000Z"]
+)
+def test_series_without_end_end_with_the_window_and_a_bound(rule: str, tmp_path: Path) -> None:
+    path = ics(tmp_path, f"DTSTART:19900815T153000Z\nDURATION:PT2H\nRRULE:{rule}")
+    began = time.monotonic()
+    assert len(read(path, last=datetime(2026, 7, 11, tzinfo=UTC)).events) == 10
+    found = read(path, last=datetime(2036, 7, 1, tzinfo=UTC))
+    assert time.monotonic() - began < 5
+    assert len(found.events) == 1000
+    assert "expected at most 1000 occurrences" in only_note(found)
+
+
+def test_rules_that_never_come_true_do_not_hold_up_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = "DTSTART:20260815T153000Z\nDURATION:PT2H\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"
+    began = time.monotonic()
+    assert begins(read(ics(tmp_path, never))) == ["08-15 17:30+0200"]
+    assert time.monotonic() - began < 2
+    monkeypatch.setattr("signalrl.events.ics.BUDGET_S", 1.0)
+    with pytest.raises(ConfigError, match="expected series that expand within"):
+        read(ics(tmp_path, *[never] * 500))
+    assert time.monotonic() - began < 10
+
+
+def test_crowds_and_kinds_that_make_no_sense_are_noted(tmp_path: Path) -> None:
+    entry = "DTSTART:20260815T153000Z\nDURATION:PT2H\nX-ATTENDANCE:{}\nCATEGORIES:{}"
+    rows = [
+        entry.format("many", "SPORTS"),
+        entry.format("90000", "SPORTS").replace("15T", "16T"),
+        entry.format("12,500", "Quidditch").replace("15T", "17T"),
+    ]
+    found = read(ics(tmp_path, *rows))
+    assert [event.attendance for event in found.events] == [None, 20_000, 12_500]
+    assert [event.kind for event in found.events] == ["sports"] * 3
+    said = " ".join(note.message for note in found.notes)
+    for part in ("expected a number of people", "expected at most 20000", "'Quidditch'"):
+        assert part in said
+
+
+def test_titles_are_one_line_of_bounded_length(tmp_path: Path) -> None:
+    title = "A\\nmatch\x07 \u202ereversed " + "x" * 500
+    (event,) = read(
+        ics(tmp_path, f"SUMMARY:{title}\nDTSTART:20260815T153000Z\nDURATION:PT2H")
+    ).events
+    assert event.title.startswith("A match reversed xxx")
+    assert len(event.title) == 200
+
+
+NIGHTS = [
+    # Clocks go forward at 02:00 on March 29, and back at 03:00 on October 25.
+    ("20270327T220000", "20270328T033000", "03-28 03:30+0200", 4.5),
+    ("20261024T220000", "20261025T033000", "10-25 03:30+0100", 6.5),
+]
+
+
+@pytest.mark.parametrize(("begin", "end", "local", "hours"), NIGHTS)
+def test_a_night_of_daylight_saving_is_right_to_the_minute(
+    begin: str, end: str, local: str, hours: float, tmp_path: Path
+) -> None:
+    zone = ";TZID=Europe/Berlin"
+    once = ics(tmp_path, f"DTSTART{zone}:{begin}\nDTEND{zone}:{end}")
+    (event,) = read(once).events
+    assert (f"{event.end:%m-%d %H:%M%z}", event.duration) == (local, timedelta(hours=hours))
+    # Each occurrence of a series lasts as long as the first, and begins at the same time of day.
+    first = datetime.strptime(begin, "%Y%m%dT%H%M%S") - timedelta(days=14)
+    text = f"{first:%Y%m%dT%H%M%S}"
+    for length in (f"DTEND{zone}:{first + timedelta(hours=5.5):%Y%m%dT%H%M%S}", "DURATION:PT5H30M"):
+        rule = "RRULE:FREQ=WEEKLY;COUNT=4"
+        events = read(ics(tmp_path, f"DTSTART{zone}:{text}\n{length}\n{rule}")).events
+        assert {event.duration for event in events} == {timedelta(hours=5.5)}
+        assert {f"{event.begin:%H:%M}" for event in events} == {"22:00"}
+        assert len(events) == 4
+
+
+def test_a_nominal_day_has_the_hours_of_that_day(tmp_path: Path) -> None:
+    entry = "DTSTART;TZID=Europe/Berlin:20261024T220000\nDURATION:P1D"
+    (event,) = read(ics(tmp_path, entry)).events
+    assert event.duration == timedelta(hours=25)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Sydney"]),
+    begin=st.datetimes(datetime(2026, 7, 2), datetime(2027, 6, 28)).map(
+        lambda t: t.replace(second=0, microsecond=0, fold=0)
+    ),
+    minutes=st.integers(0, 1200),
+)
+def test_times_are_kept_across_zones(
+    zone: str, begin: datetime, minutes: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("zones")
+    moment = begin.replace(tzinfo=ZoneInfo(zone))
+    entry = f"DTSTART;TZID={zone}:{begin:%Y%m%dT%H%M%S}\nDURATION:PT{minutes}M"
+    (event,) = read(ics(folder, entry)).events
+    assert event.begin.timestamp() == moment.timestamp()
+    assert event.duration == timedelta(minutes=minutes)
+    assert event.begin.tzinfo == BERLIN
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """Break a calendar in one to four places, as editors, exporters and attackers do."""
+    lines = data.splitlines(keepends=True)
+    values = [
+        b"FREQ=SECONDLY", b"FREQ=DAILY;INTERVAL=7;BYDAY=TU", b"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        b"99991231T235959Z", b"00000000T000000", b"20260329T023000", b"-P1W", b"P99999D", b"1e309",
+        b"-1", b"null", b"[]", b"{}", b"", b"\x00", b"\xff", b"UTC", b"Nowhere/Land", b"2026-02-30",
+        b"9" * 400, b"FREQ=WEEKLY;COUNT=-5", b"FREQ=MONTHLY;BYDAY=6MO;BYSETPOS=9", b"20261025",
+    ]  # fmt: skip
+    for _ in range(chance.randint(1, 4)):
+        if not lines:
+            break
+        at = chance.randrange(len(lines))
+        kind = chance.randrange(7)
+        if kind == 0:
+            del lines[at]
+        elif kind == 1:
+            lines.insert(at, lines[chance.randrange(len(lines))])
+        elif kind == 2:
+            line = bytearray(lines[at])
+            if line:
+                line[chance.randrange(len(line))] = chance.randrange(256)
+            lines[at] = bytes(line)
+        elif kind == 3:
+            head, mark, _ = lines[at].partition(b":")
+            lines[at] = head + mark + chance.choice(values) + b"\n"
+        elif kind == 4:
+            cut = chance.randrange(len(lines[at]) + 1)
+            lines[at] = lines[at][:cut] + chance.choice(values) + lines[at][cut:]
+        elif kind == 5:
+            lines.insert(at, b"RRULE:" + chance.choice(values) + b"\n")
+        else:
+            lines = lines[:at] if chance.random() < 0.1 else lines
+    return b"".join(lines)
+
+
+def test_a_thousand_broken_calendars_never_crash_and_never_hang(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    sources = sorted(CALENDARS.iterdir())
+    loaded = 0
+
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, late)
+    try:
+        for number in range(1000):
+            source = sources[number % len(sources)]
+            path = tmp_path / f"broken{source.suffix}"
+            path.write_bytes(mutated(source.read_bytes(), chance))
+            signal.setitimer(signal.ITIMER_REAL, 5)
+            with contextlib.suppress(ConfigError):
+                loaded += bool(read(path).events)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    assert loaded > 300
