@@ -188,6 +188,7 @@ def _occurrences(
 ) -> Iterator[Entry]:
     calendar = icalendar.Calendar()
     for number, component in enumerate(components):
+        component.subcomponents.clear()  # alarms, and what a broken file has inside of an event
         component[_MARK] = str(number)
         calendar.add_component(component)
     name = _name(components[0])
