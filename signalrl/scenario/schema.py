@@ -111,8 +111,10 @@ class ScenarioFile(Strict):
                 "end_s: expected a whole number of decisions from begin_s on, every "
                 f"{self.decision_interval_s:g} s, got {self.end_s - self.begin_s:g} s"
             )
-        if self.demand is None and not self.routes:
-            raise ValueError("routes: expected at least one file, or the key demand, got neither")
+        if self.demand is None and self.events is None and not self.routes:
+            raise ValueError(
+                "routes: expected at least one file, or the key demand or events, got none of them"
+            )
         if self.demand is not None and self.demand.profile.clock == "day" and self.events is None:
             raise ValueError(
                 "demand.profile.clock: expected episode where there are no events, got day"
