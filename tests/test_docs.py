@@ -30,6 +30,8 @@ from signalrl.control import measurement, observation
 from signalrl.control.interlock import Verdict
 from signalrl.deploy.bundle import MEMBERS
 from signalrl.env.session import Session
+from signalrl.events.kinds import KINDS
+from signalrl.events.table import COLUMNS as TABLE_COLUMNS
 from signalrl.learning.config import PolicyConfig, PPOConfig, TrainConfig
 from signalrl.network.timing import TimingRules
 from signalrl.scenario.catalog import gym_id, load_scenario, scenario_names
@@ -84,6 +86,25 @@ def column_rows() -> list[str]:
     return [f"| {c.value} | `{c.name}` | {said[c.name]} |" for c in measurement.Column]
 
 
+def kind_rows() -> list[str]:
+    rows = []
+    for name, kind in KINDS.items():
+        come, leave = kind.arrivals, kind.departures
+        if come.direction == "ingress":
+            arrivals = f"Beta({come.a:g}, {come.b:g}) on {come.first_s / 60:g} to "
+            arrivals += f"{come.last_s / 60:g}"
+        else:
+            arrivals = f"evenly with a hump, until {come.closing_s / 60:g} before the end"
+        if leave.direction == "egress":
+            delay = f"{leave.delay_s / 60:g} + " if leave.delay_s else ""
+            departures = f"{delay}Gamma({leave.k:g}, mean {leave.mean_s / 60:g})"
+        else:
+            departures = f"after a stay, lognormal, median {leave.median_s / 3600:g} h"
+        shares = " / ".join(f"{kind.auto_share[s]:.0%}" for s in ("urban", "suburban"))
+        rows.append(f"| `{name}` | {arrivals} | {departures} | {kind.occupancy:g} | {shares} |")
+    return rows
+
+
 def config_rows() -> list[str]:
     rows = []
     parts: list[tuple[str, type[BaseModel]]] = [
@@ -105,8 +126,9 @@ def config_rows() -> list[str]:
         ("observation.md", feature_rows()),
         ("observation.md", column_rows()),
         ("training.md", config_rows()),
+        ("events.md", kind_rows()),
     ],
-    ids=["features", "columns", "config"],
+    ids=["features", "columns", "config", "kinds"],
 )
 def test_tables_agree_with_the_code(page, rows):
     text = (DOCS / page).read_text(encoding="utf-8")
@@ -163,10 +185,11 @@ def test_every_make_target_exists():
         ("benchmark.md", [*PROGRAMS, *CLASSICAL]),
         ("deploy.md", MEMBERS),
         ("own-network.md", ScenarioFile.model_fields),
+        ("events.md", TABLE_COLUMNS),
         ("own-network.md", TimingRules.__dataclass_fields__),
         ("safety.md", [verdict.name for verdict in Verdict]),
     ],
-    ids=["csv", "controllers", "bundle", "scenario", "timing", "verdicts"],
+    ids=["csv", "controllers", "bundle", "scenario", "table", "timing", "verdicts"],
 )
 def test_lists_of_names_are_complete(page, words):
     text = (DOCS / page).read_text(encoding="utf-8")
@@ -209,7 +232,7 @@ def test_the_tables_of_results_are_those_that_are_stored():
     assert subprocess.run(check, capture_output=True, text=True).stdout == ""
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/events.md"])
 def test_the_example_runs(page):
     (code,) = blocks(ROOT / page, "python")
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -5,9 +5,7 @@ cd "$(dirname "$0")"
 netconvert \
     --node-files arena.nod.xml \
     --edge-files arena.edg.xml \
+    --tllogic-files arena.tll.xml \
     --tls.layout opposites \
-    --tls.cycle.time 80 \
-    --tls.yellow.time 4 \
-    --tls.allred.time 3 \
     --no-turnarounds \
     --output-file arena.net.xml
