@@ -1,8 +1,9 @@
 """What an approach of a signal can discharge under a program.
 
 Saturation flow times the share of green, as in the Highway Capacity Manual; left turns that yield
-have the capacity of the gaps that they find (HCM 2000, chapter 16, appendix C). How vehicles
-choose among lanes is left to them: an approach is full when no choice of lanes serves more.
+have the capacity of the gaps that they find (HCM 2000, chapter 16, appendix C), with SUMO's gaps
+and without those who leave as the green ends, which SUMO's drivers don't. How vehicles choose among
+lanes is left to them: an approach is full when no choice of lanes serves more.
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ from itertools import combinations
 
 from signalrl.network.model import Network, Program, Signal
 
-SATURATION_VEH_H = 1900.0
-"""What a lane discharges in an hour of green, straight on: a queue of SUMO's default cars."""
-TURN_FACTOR = {"s": 1.0, "r": 0.85, "R": 0.95, "l": 0.95, "L": 0.95, "t": 0.8}
-"""Saturation flow of a turn over that of going straight on (HCM 2000, exhibit 16-7)."""
-CRITICAL_GAP_S = 4.5
-FOLLOW_UP_S = 2.5
-"""Gap that a left turn accepts, and the headway of those who use the same one."""
-SNEAKERS = 2.0
-"""Left turns that leave at the end of each green, when the opposing traffic stops."""
+SATURATION_VEH_H = 1830.0
+"""What a queue of SUMO's default cars discharges in an hour of green, from a lane straight on."""
+TURN_FACTOR = {"s": 1.0, "r": 0.78, "R": 0.9, "l": 0.79, "L": 0.9, "t": 0.7}
+"""The same of a turn over that of going straight on, at the speeds of SUMO's turns."""
+CRITICAL_GAP_S = 6.7
+FOLLOW_UP_S = 2.9
+"""Gap that a left turn of SUMO's default cars accepts, and the headway of those who share one; in
+the field they are 4.5 and 2.5 s (HCM 2000)."""
 
 Key = tuple[str, str]
 """A movement: the edge before the stop line and the edge behind the junction."""
@@ -40,7 +40,7 @@ class Movement:
         protected: Share of the cycle in which it has right of way.
         permissive: Share of the cycle in which it has green and yields.
         opposing: Movements that it yields to then.
-        cycle_s: Length of the cycle in s.
+        opposing_lanes: Lanes from which these come.
     """
 
     key: Key
@@ -49,7 +49,7 @@ class Movement:
     protected: float
     permissive: float
     opposing: tuple[Key, ...]
-    cycle_s: float
+    opposing_lanes: int
 
 
 def find_movements(network: Network) -> dict[Key, Movement]:
@@ -108,16 +108,15 @@ def movement_veh_h(movement: Movement, volume_veh_h: Mapping[Key, float]) -> flo
 
 
 def _permissive_veh_h(movement: Movement, opposing_veh_h: float) -> float:
-    """Return what gaps in the opposing traffic and the end of green let through, in veh/h."""
-    sneakers = SNEAKERS * 3600.0 / movement.cycle_s
+    """Return what gaps in the opposing traffic let through, in veh/h."""
     if opposing_veh_h <= 0.0:
         return math.inf
     per_s = opposing_veh_h / 3600.0
     gaps = opposing_veh_h * math.exp(-per_s * CRITICAL_GAP_S) / -math.expm1(-per_s * FOLLOW_UP_S)
     # First the opposing queue leaves, which has built up over the rest of the cycle.
-    lanes_veh_h = SATURATION_VEH_H * max(1, len({origin for origin, _ in movement.opposing}))
+    lanes_veh_h = SATURATION_VEH_H * movement.opposing_lanes
     busy = opposing_veh_h * (1.0 - movement.permissive) / max(1.0, lanes_veh_h - opposing_veh_h)
-    return gaps * max(0.0, movement.permissive - busy) + sneakers
+    return gaps * max(0.0, movement.permissive - busy)
 
 
 def _movements(signal: Signal, program: Program, edge_of: Mapping[str, str]) -> Iterable[Movement]:
@@ -150,5 +149,5 @@ def _movements(signal: Signal, program: Program, edge_of: Mapping[str, str]) -> 
             protected_s / cycle_s,
             permissive_s / cycle_s,
             tuple(sorted(opposing)),
-            cycle_s,
+            len({link.from_lane for other in opposing for link in links[other]}),
         )
