@@ -13,6 +13,7 @@ from signalrl.scenario.catalog import envs_folder, gym_id, load_scenario, scenar
 GOOD = "network: a.net.xml\nroutes: [a.rou.xml]\n"
 
 SHIPPED = {
+    "arena": "signalrl/Arena-v1",
     "corridor": "signalrl/Corridor-v1",
     "resco-arterial4x4": "signalrl/RescoArterial4x4-v1",
     "resco-cologne1": "signalrl/RescoCologne1-v1",
@@ -78,7 +79,7 @@ def test_unknown_name_gets_the_near_one_and_the_list(name: str, near: str) -> No
 
 
 def test_unknown_name_has_no_id() -> None:
-    with pytest.raises(ConfigError, match="got 'nowhere'; shipped: corridor"):
+    with pytest.raises(ConfigError, match="got 'nowhere'; shipped: arena"):
         gym_id("nowhere")
 
 

@@ -17,8 +17,8 @@ from signalrl.scenario.catalog import envs_folder, load_scenario, scenario_names
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.process import sumo_binary
 
-DRAWN = ("corridor", "rilsa", "single")
-OURS = ("corridor", "single")
+DRAWN = ("arena", "corridor", "rilsa", "single")
+OURS = ("arena", "corridor", "single")
 
 
 @cache
@@ -32,7 +32,7 @@ def test_environment_says_what_it_is(name: str) -> None:
     assert scenario.title
     assert scenario.description
     assert scenario.credit
-    assert scenario.horizon_s == 3600
+    assert scenario.horizon_s == (3600 if scenario.events is None else 5400)
     readme = (scenario.folder / "README.md").read_text()
     assert readme.startswith(f"# {name}\n")
     for picture in re.findall(r"!\[.+?\]\((.+?)\)", readme):
@@ -42,7 +42,7 @@ def test_environment_says_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", scenario_names())
 def test_folder_holds_data_only(name: str) -> None:
     kinds = {path.suffix for path in (envs_folder() / name).iterdir()}
-    assert kinds <= {".yaml", ".md", ".xml", ".svg", ".sh"}
+    assert kinds <= {".yaml", ".md", ".xml", ".svg", ".sh", ".ics"}
 
 
 @pytest.mark.parametrize("name", [name for name in scenario_names() if "resco" in name])
