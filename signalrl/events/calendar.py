@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -56,17 +58,23 @@ def read_calendars(
     for name, moment in (("first", first), ("last", last)):
         if moment.utcoffset() is None:
             raise ConfigError(f"{name}: expected a time with a zone, got {moment.isoformat()}")
-    events: list[Event] = []
+    known = _Known()
     notes: list[Note] = []
     for path in paths:
         judge = Judge(path.name, registry)
-        own = (judge.judge(entry) for entry in _entries(path, judge, first, last))
-        inside = [
-            e for e in own if e is not None and e.begin < last and max(e.end, e.begin) >= first
-        ]
-        events = _merged(events, inside, judge)
+        for entry in _entries(path, judge, first, last):
+            event = judge.judge(entry)
+            if event is not None and _is_inside(event, first, last):
+                known.add(event, judge)
         notes += judge.notes
-    return Calendar(tuple(sorted(events, key=lambda e: (e.begin, e.venue, e.uid))), tuple(notes))
+    events = sorted(known.events, key=lambda e: (e.begin.timestamp(), e.venue, e.uid))
+    return Calendar(tuple(events), tuple(notes))
+
+
+def _is_inside(event: Event, first: datetime, last: datetime) -> bool:
+    """Compare instants: Python compares two times of one zone by what the clocks show."""
+    begin, end = event.begin.timestamp(), event.end.timestamp()
+    return begin < last.timestamp() and (end > first.timestamp() or begin >= first.timestamp())
 
 
 def _entries(path: Path, judge: Judge, first: datetime, last: datetime) -> Iterable[Entry]:
@@ -95,25 +103,33 @@ def _content(path: Path) -> bytes:
         ) from error
 
 
-def _merged(known: Sequence[Event], found: Iterable[Event], judge: Judge) -> list[Event]:
-    events = list(known)
-    for event in found:
-        twin = next((i for i, other in enumerate(events) if _is_same(other, event)), None)
-        if twin is None:
-            events.append(event)
-            continue
-        other = events[twin]
-        judge.note(event.title, f"the same as {other.title!r} of {other.begin:%Y-%m-%d %H:%M}")
-        if other.attendance is None:
-            events[twin] = replace(other, attendance=event.attendance)
-    return events
+@dataclass(slots=True)
+class _Known:
+    """Events so far, each once, to be found by venue and time."""
+
+    events: list[Event] = field(default_factory=list)
+    _at: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, event: Event, judge: Judge) -> None:
+        """Add an event, or what it tells of one that is known."""
+        begin = event.begin.timestamp()
+        near = self._at[event.venue]
+        within_s = SAME_WITHIN.total_seconds()
+        at = bisect_left(near, (begin - within_s, -1))
+        while at < len(near) and near[at][0] <= begin + within_s:
+            number = near[at][1]
+            other = self.events[number]
+            if other.uid == event.uid or _are_alike(other.title, event.title):
+                judge.note(
+                    event.title, f"the same as {other.title!r} of {other.begin:%Y-%m-%d %H:%M}"
+                )
+                if other.attendance is None:
+                    self.events[number] = replace(other, attendance=event.attendance)
+                return
+            at += 1
+        insort(near, (begin, len(self.events)))
+        self.events.append(event)
 
 
-def _is_same(one: Event, other: Event) -> bool:
-    if one.venue != other.venue:
-        return False
-    apart = abs(one.begin.timestamp() - other.begin.timestamp())
-    if one.uid == other.uid and apart == 0:
-        return True
-    titles = difflib.SequenceMatcher(None, folded(one.title), folded(other.title))
-    return apart <= SAME_WITHIN.total_seconds() and titles.ratio() >= ALIKE
+def _are_alike(one: str, other: str) -> bool:
+    return difflib.SequenceMatcher(None, folded(one), folded(other)).ratio() >= ALIKE

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
@@ -37,7 +37,9 @@ KIND_OF = {
 }
 """Words of calendars and types of schema.org for the kinds that every registry knows."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Entry:
 
     Attributes:
         title: Its title.
-        uid: Its identity, occurrences of a series told apart.
+        uid: Its identity, the same for all occurrences of a series; or empty.
         begin: Its beginning; a time without a zone is one of the venue.
         end: Its end, or None where it isn't said.
         places: What its place is called, the most telling first.
@@ -101,11 +103,13 @@ class Judge:
     source: str
     registry: Registry
     notes: list[Note] = field(default_factory=list)
+    _said: set[Note] = field(default_factory=set, repr=False)
 
     def note(self, entry: str, message: str) -> None:
         """Add a note, once."""
         note = Note(self.source, clean(entry) or "an entry without a title", clean(message))
-        if note not in self.notes:
+        if note not in self._said:
+            self._said.add(note)
             self.notes.append(note)
 
     def judge(self, entry: Entry) -> Event | None:
@@ -116,9 +120,11 @@ class Judge:
             kind = self._kind_of(entry, venue, name)
             begin, end = self._times_of(entry, venue, kind, name)
             attendance = self._attendance_of(entry, venue, name)
-            return Event(
-                begin, end, venue, clean(entry.title) or venue, kind, attendance, entry.uid
-            )
+            title = clean(entry.title) or venue
+            # What has no identity is told by what is read of it, in any order of files.
+            uid = clean(entry.uid) or f"{folded(title)} at {venue}"
+            uid = f"{uid}@{begin.astimezone(UTC):%Y%m%dT%H%MZ}"
+            return Event(begin, end, venue, title, kind, attendance, uid)
         except (SkippedError, ConfigError) as error:
             self.note(name, f"{error}; it is left out")
         except (OverflowError, OSError, ValueError):  # times that no clock can show

@@ -7,6 +7,7 @@ minute or never, which would keep them busy for long.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,10 +18,12 @@ from typing import Any, Final
 import icalendar
 import recurring_ical_events
 from icalendar.prop import vDDDTypes
+from icalendar.timezone import tzp
 
 from signalrl.errors import ConfigError
 from signalrl.events.entries import Entry, Judge, SkippedError, shifted
 from signalrl.events.venues import Location
+from signalrl.events.zones import screened
 
 Component = Any
 """A VEVENT of icalendar; what it holds may be of thirty types, so each use looks for itself."""
@@ -39,6 +42,7 @@ _PARTS: Final[Mapping[str, frozenset[str]]] = {
 """How often events may recur, and what may narrow that down."""
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MARK = "X-SIGNALRL-SOURCE"
+_NO_UID = "without uid"
 
 
 def read_ics(
@@ -63,21 +67,28 @@ def read_ics(
                 f"{path}: expected series that expand within {BUDGET_S:g} s, got more; look for "
                 "rules (RRULE) that never come true"
             )
-        usable = []
+        usable, lost = [], []
+        _complete(components)
         for component in components:
             try:
                 usable.append(_prepared(component, judge, last))
             except SkippedError as error:
                 judge.note(_name(component), f"{error}; it is left out")
+                lost.append(component)
             except Exception as error:
                 judge.note(_name(component), f"expected an entry of RFC 5545, got: {_said(error)}")
+                lost.append(component)
+        _leave_out(lost, usable)
         if usable:
             yield from _occurrences(uid, usable, judge, first, last)
 
 
 def _series(path: Path, data: bytes) -> dict[str, list[Component]]:
     try:
-        calendars = icalendar.Calendar.from_ical(data.decode("utf-8-sig"), multiple=True)
+        # Lines may be folded inside of a character (RFC 5545, 3.1), so this comes before decoding.
+        text = re.sub(rb"\r?\n[ \t]", b"", data).decode("utf-8-sig")
+        tzp.use(tzp.name)  # forgets the zones of other files, which may have the same names
+        calendars = icalendar.Calendar.from_ical(screened(text), multiple=True)
         events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected text in UTF-8, got other bytes; save it so") from error
@@ -92,8 +103,35 @@ def _series(path: Path, data: bytes) -> dict[str, list[Component]]:
         )
     series: dict[str, list[Component]] = defaultdict(list)
     for number, event in enumerate(events):
-        series[str(event.get("UID") or f"without uid {number}")].append(event)
+        series[str(event.get("UID") or f"{_NO_UID} {number}")].append(event)
     return series
+
+
+def _complete(components: list[Component]) -> None:
+    """Give updates the place and title of their series where they repeat only what changes.
+
+    So are cancellations sent: an identity, a time and a status.
+    """
+    whole = next((c for c in components if "LOCATION" in c or "GEO" in c), None)
+    for component in components:
+        if whole is not None and "LOCATION" not in component and "GEO" not in component:
+            for key in ("LOCATION", "GEO", "SUMMARY"):
+                if key in whole and key not in component:
+                    component[key] = whole[key]
+
+
+def _leave_out(lost: list[Component], usable: list[Component]) -> None:
+    """Except from a series what it was changed to but can't be used.
+
+    Otherwise a match that moved to a place elsewhere would be where it was before.
+    """
+    slots = [component.get("RECURRENCE-ID") for component in lost]
+    moments = [slot.dt for slot in slots if isinstance(slot, vDDDTypes)]
+    for component in usable:
+        if "RECURRENCE-ID" not in component:
+            for moment in moments:
+                if isinstance(moment, date):
+                    component.add("EXDATE", moment)
 
 
 def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
@@ -173,8 +211,17 @@ def _bound(rule: Any, begin: datetime | date, last: datetime) -> None:
             raise SkippedError(f"expected {weekday} in BYDAY of a rule of whole weeks, got {days}")
     end = last.astimezone(UTC) + timedelta(days=1)
     until = [value for value in _listed(rule.get("UNTIL")) if isinstance(value, date)]
+    if until and isinstance(begin, datetime):
+        rule["UNTIL"] = until = [_until(until[0], begin)]
     if "COUNT" not in parts and (not until or _as_utc(until[0]) > end):
         rule["UNTIL"] = [end if isinstance(begin, datetime) else end.date()]
+
+
+def _until(value: datetime | date, begin: datetime) -> datetime:
+    """Return the last moment: a date means all of that day, a time alone is one of the zone."""
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, 23, 59, 59)
+    return (value if value.tzinfo else value.replace(tzinfo=begin.tzinfo)).astimezone(UTC)
 
 
 def _as_utc(moment: datetime | date) -> datetime:
@@ -195,7 +242,8 @@ def _occurrences(
     try:
         query = recurring_ical_events.of(calendar, components=["VEVENT"])
         # On a night of daylight saving the end that the library sees may be an hour too early.
-        found = list(query.between(first - timedelta(hours=2), last))
+        span = (first.astimezone(UTC) - timedelta(hours=2), last.astimezone(UTC))
+        found = list(query.between(*span))
         found.sort(key=lambda event: _as_utc(event["DTSTART"].dt))
     except Exception as error:
         judge.note(name, f"expected a series that can be expanded, got: {_said(error)}; left out")
@@ -214,7 +262,7 @@ def _occurrences(
         try:
             yield Entry(
                 title=str(event.get("SUMMARY", "")),
-                uid=f"{uid}@{_as_utc(begin):%Y%m%dT%H%M}",
+                uid="" if uid.startswith(_NO_UID) else uid,
                 begin=begin,
                 end=_end(components[int(event[_MARK])], event),
                 places=_places(event),

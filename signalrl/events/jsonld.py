@@ -14,7 +14,11 @@ from signalrl.events.venues import Location
 
 MAX_DEPTH = 8
 """How deep lists and graphs may lie inside of each other."""
-_CALLED_OFF = {"eventcancelled": "cancelled", "eventpostponed": "postponed"}
+_CALLED_OFF = {
+    "eventcancelled": "cancelled",
+    "eventpostponed": "postponed",
+    "eventmovedonline": "moved to where no traffic is",
+}
 _CAPACITIES = ("maximumPhysicalAttendeeCapacity", "maximumAttendeeCapacity")
 
 
@@ -41,10 +45,10 @@ def read_jsonld(path: Path, data: bytes, judge: Judge) -> Iterator[Entry]:
         raise ConfigError(
             f'{path}: expected events of schema.org ("@type": "Event" or a kind of it), found none'
         )
-    for number, event in enumerate(events):
+    for event in events:
         title = _text(event.get("name"))
         try:
-            yield _entry(event, title, number, judge)
+            yield _entry(event, title)
         except SkippedError as error:
             judge.note(title or _text(event.get("@id")), f"{error}; it is left out")
 
@@ -70,10 +74,12 @@ def _types(event: Mapping[str, Any]) -> list[str]:
     return sorted((text.rsplit("/", 1)[-1] for text in texts), key=lambda text: text == "Event")
 
 
-def _entry(event: Mapping[str, Any], title: str, number: int, judge: Judge) -> Entry:
+def _entry(event: Mapping[str, Any], title: str) -> Entry:
     status = _text(event.get("eventStatus")).rsplit("/", 1)[-1].lower()
     if status in _CALLED_OFF:
         raise SkippedError(f"{_CALLED_OFF[status]}, as it was to begin {event.get('startDate')}")
+    if _text(event.get("eventAttendanceMode")).endswith("OnlineEventAttendanceMode"):
+        raise SkippedError("expected an event that people go to, got one that is online")
     begin = _time(event, "startDate")
     if begin is None:
         raise SkippedError("expected a beginning (startDate), got none")
@@ -83,8 +89,7 @@ def _entry(event: Mapping[str, Any], title: str, number: int, judge: Judge) -> E
     capacity = [event.get(key, named.get(key)) for key in _CAPACITIES]
     return Entry(
         title=title,
-        uid=_text(event.get("@id") or event.get("identifier") or event.get("url"))
-        or f"without id {number}",
+        uid=_text(event.get("@id") or event.get("identifier") or event.get("url")),
         begin=begin,
         end=_time(event, "endDate"),
         places=tuple(_text(named.get(key)) for key in ("identifier", "@id", "name")),

@@ -70,7 +70,7 @@ def _entry(cells: dict[str, str]) -> Entry:
     end = cells.get("end", "")
     return Entry(
         title=cells.get("title", ""),
-        uid=cells.get("uid") or f"{cells['venue']}@{cells['begin']}",
+        uid=cells.get("uid", ""),
         begin=parse_time(cells["begin"], "begin"),
         end=parse_time(end, "end") if end else None,
         places=(cells["venue"],),

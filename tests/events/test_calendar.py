@@ -286,6 +286,166 @@ def test_titles_are_one_line_of_bounded_length(tmp_path: Path) -> None:
     assert len(event.title) == 200
 
 
+ZONE = """BEGIN:VTIMEZONE
+TZID:{id}
+BEGIN:STANDARD
+DTSTART:16011028T030000
+TZOFFSETFROM:{summer}
+TZOFFSETTO:{winter}
+RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10
+END:STANDARD
+BEGIN:DAYLIGHT
+DTSTART:16010325T020000
+TZOFFSETFROM:{winter}
+TZOFFSETTO:{summer}
+RRULE:{rule}
+END:DAYLIGHT
+END:VTIMEZONE
+"""
+SERIES = (
+    "UID:x\nDTSTART;TZID=Europe/Berlin:20260901T200000\nDURATION:PT2H\nRRULE:FREQ=WEEKLY;COUNT=3"
+)
+SECOND = "UID:x\nRECURRENCE-ID;TZID=Europe/Berlin:20260908T200000\nLOCATION:{}\nDTSTART:{}T180000Z"
+
+
+def with_zone(
+    path: Path, name: str, summer: str = "+0200", winter: str = "+0100", **kw: str
+) -> Path:
+    rule = kw.get("rule", "FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3")
+    zone = ZONE.format(id=name, summer=summer, winter=winter, rule=rule)
+    path.write_text(path.read_text().replace("BEGIN:VEVENT", zone + "BEGIN:VEVENT", 1))
+    return path
+
+
+def of_zone(tmp_path: Path, name: str, day: int) -> Path:
+    entry = f"UID:{day}\nDTSTART;TZID={name}:202609{day:02}T200000\nDURATION:PT2H"
+    return ics(tmp_path, entry, name=f"{day}.ics")
+
+
+def test_a_cancellation_that_says_no_more_than_that_cancels(tmp_path: Path) -> None:
+    path = ics(tmp_path, SERIES, SECOND.format("", "20260908") + "\nSTATUS:CANCELLED")
+    path.write_text(path.read_text().replace("LOCATION:\n", ""))
+    assert begins(read(path)) == ["09-01 20:00+0200", "09-15 20:00+0200"]
+    assert "cancelled on 2026-09-08" in only_note(read(path))
+
+
+def test_what_moves_to_a_place_elsewhere_is_no_longer_where_it_was(tmp_path: Path) -> None:
+    found = read(ics(tmp_path, SERIES, SECOND.format("Elsewhere", "20260909")))
+    assert begins(found) == ["09-01 20:00+0200", "09-15 20:00+0200"]
+    assert "'Elsewhere'" in only_note(found)
+
+
+@pytest.mark.parametrize("until", ["20260915", "20260915T200000", "20260916T000000Z"])
+def test_the_last_day_of_a_series_belongs_to_it(until: str, tmp_path: Path) -> None:
+    entry = "LOCATION:dome\nDTSTART;TZID=America/New_York:20260901T200000\nDURATION:PT2H"
+    found = read(ics(tmp_path, f"{entry}\nRRULE:FREQ=WEEKLY;UNTIL={until}"))
+    assert [event.begin.day for event in found.events] == [1, 8, 15]
+
+
+def test_a_window_is_half_open_and_in_instants(tmp_path: Path) -> None:
+    rows = [
+        f"UID:{m}\nSUMMARY:{m * 9}\nDTSTART:20261025T0{m}00Z\nDURATION:PT10M"
+        for m in ("050", "110")
+    ]
+    path = ics(tmp_path, *rows)
+    assert begins(read(path)) == ["10-25 02:50+0200", "10-25 02:10+0100"]
+    first = datetime(2026, 10, 25, 1, tzinfo=UTC)
+    last = first + timedelta(minutes=30)
+    for zone in (UTC, BERLIN):
+        inside = read(path, first=first.astimezone(zone), last=last.astimezone(zone))
+        assert begins(inside) == ["10-25 02:10+0100"]
+
+
+def test_a_zone_that_a_file_defines_is_one_of_that_file(tmp_path: Path) -> None:
+    # Outlook calls each zone of its own Customized Time Zone.
+    name = "Customized Time Zone"
+    east = with_zone(of_zone(tmp_path, name, 1), name)
+    west = with_zone(of_zone(tmp_path, name, 3), name, "-0400", "-0500")
+    nowhere = of_zone(tmp_path, name, 5)
+    for order in ((east, west, nowhere), (nowhere, west, east)):
+        found = read(*order)
+        assert begins(found) == ["09-01 20:00+0200", "09-04 02:00+0200"]
+        assert "expected a known time zone" in only_note(found)
+
+
+@pytest.mark.parametrize(
+    "rule", ["FREQ=SECONDLY", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYEASTER=1", "x"]
+)
+def test_a_zone_that_would_take_forever_is_not_known(rule: str, tmp_path: Path) -> None:
+    began = time.monotonic()
+    path = with_zone(
+        ics(tmp_path, "DTSTART;TZID=Own:20260901T200000", "DTSTART:20260902T180000Z"),
+        "Own",
+        rule=rule,
+    )
+    found = read(path)
+    assert [event.begin.day for event in found.events] == [2]
+    assert "expected a known time zone" in found.notes[0].message
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("name", ["Europe", "A" * 400, "../../etc/passwd"])
+def test_a_name_that_is_no_zone_costs_one_entry(name: str, tmp_path: Path) -> None:
+    path = ics(tmp_path, f"DTSTART;TZID={name}:20260901T200000", "DTSTART:20260902T180000Z")
+    assert [event.begin.day for event in read(path).events] == [2]
+
+
+def test_a_line_may_be_folded_inside_of_a_character(tmp_path: Path) -> None:
+    path = ics(tmp_path, "SUMMARY:Fußball\nDTSTART:20260901T180000Z\nDURATION:PT2H")
+    path.write_bytes(path.read_bytes().replace(b"\xc3\x9f", b"\xc3\r\n \x9f"))
+    assert [event.title for event in read(path).events] == ["Fußball"]
+
+
+def test_different_events_at_one_time_and_place_are_not_one(tmp_path: Path) -> None:
+    head, row = "title,venue,begin,end\n", "{},Arena,2026-09-01T20:00,2026-09-01T22:00\n"
+    one, other = (row.format(title) for title in ("Boat show", "Xylophone quintet"))
+    for number, text in enumerate((head + one + other, head + one, head + other)):
+        (tmp_path / f"{number}.csv").write_text(text)
+    both, first, second = (tmp_path / f"{number}.csv" for number in range(3))
+    assert len(read(both).events) == 2
+    assert read(first, second).events == read(second, first).events == read(both).events
+
+
+def test_one_identity_is_one_event_in_any_format(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("uid,title,venue,begin,attendance\nx,Renamed,Arena,2026-09-01T18:00Z,700\n")
+    found = read(ics(tmp_path, "UID:x\nDTSTART:20260901T180000Z\nDURATION:PT2H"), table)
+    assert [(event.title, event.attendance) for event in found.events] == [("A match", 700)]
+
+
+def test_texts_hold_nothing_that_a_terminal_or_a_file_minds(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        '{"@type": "Event", "name": "A\\ud800B\\u200bC", "@id": "x\\u001b[31m' + "y" * 500 + '",'
+        '"location": "Arena", "startDate": "2026-09-01T20:00", "endDate": "2026-09-01T22:00"}'
+    )
+    (event,) = read(path).events
+    assert event.title == "A B C"
+    assert "\x1b" not in event.uid
+    assert len(event.uid) < 250
+
+
+def test_an_event_on_line_brings_no_traffic(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        '{"@type": "Event", "name": "A", "location": "Arena", "startDate": "2026-09-01T20:00",'
+        '"eventAttendanceMode": "https://schema.org/OnlineEventAttendanceMode"}'
+    )
+    assert "online" in only_note(read(path))
+
+
+def test_many_events_and_notes_take_no_longer_each(tmp_path: Path) -> None:
+    entry = "SUMMARY:{} show\nDTSTART:20260701T{}0000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY"
+    shows = [
+        entry.format(word, hour) for word, hour in (("Early", 10), ("Late", 15), ("Night", 20))
+    ]
+    lost = [f"LOCATION:Elsewhere\nSUMMARY:{n}\nDTSTART:20260801T180000Z" for n in range(3000)]
+    began = time.monotonic()
+    found = read(ics(tmp_path, *shows, *lost))
+    assert (len(found.events), len(found.notes)) == (3 * 365, 3000)
+    assert time.monotonic() - began < 3
+
+
 NIGHTS = [
     # Clocks go forward at 02:00 on March 29, and back at 03:00 on October 25.
     ("20270327T220000", "20270328T033000", "03-28 03:30+0200", 4.5),
