@@ -11,6 +11,7 @@ from pathlib import Path
 
 from signalrl.errors import ConfigError
 from signalrl.events.calendar import read_calendars
+from signalrl.events.entries import Note
 from signalrl.events.event import Event
 from signalrl.events.turnout import Trips, Turnout, draw_turnout, usual_end_s
 from signalrl.events.venues import Registry, read_venues
@@ -32,10 +33,12 @@ class Season:
     Attributes:
         registry: Their venues and kinds.
         events: All of them, in the order of time.
+        notes: What of the calendars was skipped or assumed.
     """
 
     registry: Registry
     events: tuple[Event, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def _season(
             f"{', '.join(map(str, files[1:]))}: expected an event from {first_day} to "
             f"{last_day}, found none{f' ({notes})' if notes else ''}"
         )
-    return Season(registry, found.events)
+    return Season(registry, found.events, found.notes)
 
 
 def draw_occasion(season: Season, traffic: EventTraffic, begin_s: float, seed: int) -> Occasion:

@@ -6,18 +6,23 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from signalrl.files import suggestion
 from signalrl.network.phases import control
 from signalrl.network.preflight import Report, check_signal, report
 from signalrl.network.program_checks import Finding
 from signalrl.network.timing import TimingRules
+from signalrl.scenario.catalog import FILE
 from signalrl.scenario.demand_schema import Demand
+from signalrl.scenario.event_demand import Season, load_season
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.programs import stored_programs
 from signalrl.sumo.reader import build_network, load_net, selection, stored_signals
 from signalrl.sumo.zones import DETECTION_RANGE_M, detection_zones, seen_m
+
+Ways: TypeAlias = tuple[str, Sequence[str], Sequence[tuple[str, str]]]
+"""Name of a part of the traffic, all edges that it names, and between which it wants to drive."""
 
 
 def check_network(
@@ -72,29 +77,35 @@ def check_scenario(scenario: Scenario) -> Report:
         scenario.additional_files,
         source=scenario.name,
     )
-    if scenario.demand is None:
-        return found
-    findings = check_demand(load_net(scenario.network_file), scenario.demand)
+    findings: list[Finding] = []
+    net = load_net(scenario.network_file)
+    if scenario.demand is not None:
+        findings += check_ways(net, _ways_of(scenario.demand), FILE)
+    if scenario.events is not None:
+        season = load_season(scenario)
+        findings += check_ways(net, _ways_of_visitors(season), scenario.events.venues)
+        findings += [Finding("warning", "calendar", str(note)) for note in season.notes]
     return replace(found, findings=(*found.findings, *findings))
 
 
-def check_demand(net: Any, demand: Demand) -> list[Finding]:
-    """Return what of a drawn demand the network can't carry.
+def check_ways(net: Any, ways: Iterable[Ways], file: str) -> list[Finding]:
+    """Return what of drawn traffic the network can't carry.
 
     Args:
         net: What :func:`signalrl.sumo.reader.load_net` returned.
-        demand: The flows and surges.
+        ways: The traffic.
+        file: Where it is to be mended.
     """
     known = sorted(edge.getID() for edge in net.getEdges(withInternal=False))
     findings = []
-    for name, edges, pairs in _ways_of(demand):
+    for name, edges, pairs in ways:
         if missing := [edge for edge in edges if not net.hasEdge(edge)]:
             findings.append(
                 Finding(
                     "error",
                     "unknown-edge",
                     f"{name}: expected edges of the network, got {missing[0]!r}"
-                    f"{suggestion(missing[0], known)}; mend the demand in scenario.yaml",
+                    f"{suggestion(missing[0], known)}; mend it in {file}",
                 )
             )
             continue
@@ -104,14 +115,14 @@ def check_demand(net: Any, demand: Demand) -> list[Finding]:
                     Finding(
                         "error",
                         "no-way",
-                        f"{name}: expected a way from {start!r} to {end!r}, found none; mend the "
-                        "demand in scenario.yaml (are from and to swapped?)",
+                        f"{name}: expected a way from {start!r} to {end!r}, found none; mend it "
+                        f"in {file} (are the ends swapped?)",
                     )
                 )
     return findings
 
 
-def _ways_of(demand: Demand) -> Iterator[tuple[str, Sequence[str], Sequence[tuple[str, str]]]]:
+def _ways_of(demand: Demand) -> Iterator[Ways]:
     """Yield the name, the edges and the pairs of ends of each flow and surge."""
     for i, flow in enumerate(demand.flows):
         edges = (flow.origin, flow.destination, *flow.route)
@@ -121,6 +132,19 @@ def _ways_of(demand: Demand) -> Iterator[tuple[str, Sequence[str], Sequence[tupl
         origins, destinations = _names(surge.origin), _names(surge.destination)
         pairs = tuple(itertools.product(origins, destinations))
         yield f"demand.surges.{i}", (*origins, *destinations), pairs
+
+
+def _ways_of_visitors(season: Season) -> Iterator[Ways]:
+    """Yield the same for each car park of the venues that have events."""
+    for key in sorted({event.venue for event in season.events}):
+        venue = season.registry.venue(key)
+        gates = venue.gates.values()
+        for name, park in sorted(venue.car_parks.items()):
+            come = itertools.product([gate.inbound for gate in gates], park.entrances)
+            leave = itertools.product(park.exits, [gate.outbound for gate in gates])
+            pairs = (*come, *leave)
+            edges = tuple(dict.fromkeys(itertools.chain.from_iterable(pairs)))
+            yield f"venues.{key}.car_parks.{name}", edges, pairs
 
 
 def _names(edges: str | Mapping[str, float]) -> tuple[str, ...]:

@@ -124,6 +124,47 @@ def test_demand_that_has_no_way_is_found(tmp_path: Path, part: str, code: str, t
     assert told in finding.message
 
 
-@pytest.mark.parametrize("name", ["single", "corridor", "rilsa"])
+VENUES = """
+venues:
+  arena:
+    capacity: 100
+    car_parks: {park: {spaces: 50, entrances: [ENTRANCE], exits: {n_in: 500}}}
+    gates: {west: {inbound: w_in, outbound: w_out, weight: 1}}
+"""
+EVENTS = """
+network: NETWORK
+events:
+  venues: venues.yaml
+  calendars: [a.csv]
+  first_day: 2026-05-01
+  last_day: 2026-05-31
+"""
+
+
+@pytest.mark.parametrize(
+    ("entrance", "code", "told"),
+    [
+        ("n_outt", "unknown-edge", "got 'n_outt', did you mean 'n_out'?; mend it in venues.yaml"),
+        ("n_in", "no-way", "venues.arena.car_parks.park: expected a way from 'w_in' to 'n_in'"),
+        ("n_out", "", ""),
+    ],
+)
+def test_visitors_that_have_no_way_are_found(
+    tmp_path: Path, entrance: str, code: str, told: str
+) -> None:
+    network = load_scenario("single").network_file
+    (tmp_path / "scenario.yaml").write_text(EVENTS.replace("NETWORK", str(network)))
+    (tmp_path / "venues.yaml").write_text(VENUES.replace("ENTRANCE", entrance))
+    (tmp_path / "a.csv").write_text("venue,begin\narena,2026-05-09T18:30\nmoon,2026-05-10T18:30\n")
+    findings = check_scenario(load_scenario(tmp_path)).findings
+    errors = [finding for finding in findings if finding.level == "error"]
+    assert [finding.code for finding in errors] == [code] * bool(code)
+    assert all(told in finding.message for finding in errors)
+    (note,) = (finding for finding in findings if finding.level == "warning")
+    assert note.code == "calendar"
+    assert "expected a venue of the registry (arena), got 'moon'" in note.message
+
+
+@pytest.mark.parametrize("name", ["arena", "single", "corridor", "rilsa"])
 def test_the_demand_of_our_own_environments_has_a_way(name: str) -> None:
     assert check_scenario(load_scenario(name)).findings == ()
