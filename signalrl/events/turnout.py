@@ -90,7 +90,7 @@ def draw_turnout(
             "events enters and leaves the network, got none; add them"
         )
     rained = bool(random.uniform() < registry.uncertainty.rain_probability) and kind.open_air
-    expected = factor * (event.attendance or venue.attendance or venue.capacity)
+    expected = factor * expected_people(event, venue)
     people = _people(random, expected, venue, kind, registry.uncertainty, rained)
     extended = bool(random.uniform() < kind.extra_time_probability)
     end_s = max(0.0, usual_end_s(event, kind) + random.normal(0.0, kind.end_sd_s))
@@ -116,6 +116,13 @@ def draw_turnout(
 def usual_end_s(event: Event, kind: Kind) -> float:
     """Return when an event usually ends, in s after its beginning."""
     return event.duration.total_seconds() if kind.duration_s is None else kind.duration_s
+
+
+def expected_people(event: Event, venue: Venue) -> int:
+    """Return how many people are expected: by the calendar, else as usual, else a full house."""
+    if event.attendance is not None:
+        return event.attendance
+    return venue.capacity if venue.attendance is None else venue.attendance
 
 
 def auto_share(venue: Venue, kind: Kind) -> float:

@@ -9,7 +9,7 @@ import pytest
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
 from signalrl.events.kinds import KINDS
-from signalrl.events.turnout import Turnout, draw_turnout
+from signalrl.events.turnout import Turnout, draw_turnout, expected_people
 from signalrl.events.venues import Registry
 
 BEGIN = datetime(2026, 5, 9, 18, 30, tzinfo=UTC)
@@ -177,6 +177,18 @@ def test_one_state_of_chance_gives_one_turnout() -> None:
         assert (a.depart_s == b.depart_s).all()
         assert (a.origin == b.origin).all()
         assert (a.destination == b.destination).all()
+
+
+def test_a_match_behind_closed_doors_brings_nobody() -> None:
+    turnout = draw_turnout(np.random.default_rng(1), event(attendance=0), registry())
+    assert turnout.people == turnout.vehicles == 0
+    assert len(turnout.arrivals) == len(turnout.departures) == 0
+
+
+def test_people_are_those_of_the_calendar_else_the_usual_else_a_full_house() -> None:
+    assert expected_people(event(attendance=7000), registry().venue("arena")) == 7000
+    assert expected_people(event(), registry().venue("arena")) == 20_000
+    assert expected_people(event(), registry(attendance=None).venue("arena")) == 30_000
 
 
 def test_a_venue_without_roads_is_an_error_that_says_what_to_add() -> None:
