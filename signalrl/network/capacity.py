@@ -66,7 +66,7 @@ def capacity_veh_h(movements: Sequence[Movement], volume_veh_h: Mapping[Key, flo
     """Return what an approach discharges at most, in veh/h.
 
     By Hall's theorem, traffic in given shares fits on its lanes if and only if, for each set of
-    movements, the lanes of that set have room for it.
+    movements, the lanes of that set have room for it while the set has green.
 
     Args:
         movements: All movements of the approach.
@@ -78,10 +78,6 @@ def capacity_veh_h(movements: Sequence[Movement], volume_veh_h: Mapping[Key, flo
         m.key: volume_veh_h.get(m.key, 0.0) / total if total else 1.0 / len(movements)
         for m in movements
     }
-    room: dict[str, float] = defaultdict(float)  # share of the cycle in which a lane can discharge
-    for movement in movements:
-        for lane in movement.lanes:
-            room[lane] = max(room[lane], movement.protected + movement.permissive)
     # What a vehicle of a movement takes: hours of green of a lane.
     takes = {}
     for movement in movements:
@@ -91,9 +87,13 @@ def capacity_veh_h(movements: Sequence[Movement], volume_veh_h: Mapping[Key, flo
     most = math.inf
     for size in range(1, len(wanted) + 1):
         for some in combinations(wanted, size):
-            lanes = {lane for movement in some for lane in movement.lanes}
+            # Share of the cycle in which a lane discharges some of them.
+            room: dict[str, float] = defaultdict(float)
+            for movement in some:
+                for lane in movement.lanes:
+                    room[lane] = max(room[lane], movement.protected + movement.permissive)
             need = sum(shares[m.key] * takes[m.key] for m in some)
-            most = min(most, sum(room[lane] for lane in lanes) / need)
+            most = min(most, sum(room.values()) / need)
     return most
 
 

@@ -59,6 +59,7 @@ def discharged_veh_h(
             0.30,
         ),  # who yields holds up the rest
         ("west4_a4", {"s": 0.7, "r": 0.1, "l": 0.2}, "b4_a4", 500, 0.15),  # two lanes, shared
+        ("d3_d4", {"l": 0.2, "r": 0.8}, "", 0, 0.10),  # a shared lane, a longer green for the left
         ("park_e2_out", {"s": 0.3, "r": 0.1, "l": 0.6}, "", 0, 0.15),  # the exit of a car park
     ],
 )
@@ -90,6 +91,15 @@ def test_more_opposing_traffic_leaves_less_for_those_who_yield() -> None:
     assert found == sorted(found, reverse=True)
     assert found[0] > 400
     assert found[-1] == 0
+
+
+def test_a_turn_has_no_more_than_its_own_green_of_a_lane_that_it_shares() -> None:
+    straight = Movement(("a", "s"), "s", ("a_0",), 0.5, 0.0, (), 0)
+    left = Movement(("a", "l"), "l", ("a_0",), 0.1, 0.0, (), 0)
+    alone = movement_veh_h(left, {})
+    assert capacity_veh_h([left], {}) == pytest.approx(alone)
+    found = capacity_veh_h([straight, left], {straight.key: 1.0, left.key: 1.0})
+    assert found == pytest.approx(2 * alone)
 
 
 def test_the_lane_that_is_short_decides() -> None:
