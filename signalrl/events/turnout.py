@@ -20,6 +20,7 @@ from signalrl.events.sampling import FloatArray, draw_arrivals, draw_departures,
 from signalrl.events.venues import CarPark, Registry, Venue
 
 EdgeArray = npt.NDArray[np.str_]
+IndexArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def draw_turnout(
     leave_s = draw_departures(random, kind.departures, come_s, end_s)
     parks = _parked(random, come_s, leave_s, venue.car_parks)
     has_space = parks >= 0
-    gates = _pick(random, {key: g.pull for key, g in venue.gates.items()}, vehicles)
+    gates = _draw_places(random, {key: g.pull for key, g in venue.gates.items()}, vehicles)
     arrivals, departures = _trips(
         random,
         venue,
@@ -154,7 +155,7 @@ def _parked(
     come_s: FloatArray,
     leave_s: FloatArray,
     parks: Mapping[str, CarPark],
-) -> npt.NDArray[np.intp]:
+) -> IndexArray:
     """Return the car park of each car by its place in the sorted ids, -1 where all were full.
 
     A car goes to a park with odds by its spaces, and on to the one with most room if it is full.
@@ -180,13 +181,15 @@ def _trips(
     venue: Venue,
     come_s: FloatArray,
     leave_s: FloatArray,
-    parks: npt.NDArray[np.intp],
-    gates: EdgeArray,
+    parks: IndexArray,
+    gates: IndexArray,
 ) -> tuple[Trips, Trips]:
     """Return the ways in and out of the cars that found a space; each leaves as it came."""
-    inbound = np.array([venue.gates[key].inbound for key in gates], np.str_)
-    outbound = np.array([venue.gates[key].outbound for key in gates], np.str_)
-    entrance, exit_edge = np.empty_like(inbound, object), np.empty_like(inbound, object)
+    roads = [venue.gates[key] for key in sorted(venue.gates)]
+    inbound = np.array([gate.inbound for gate in roads], np.str_)[gates]
+    outbound = np.array([gate.outbound for gate in roads], np.str_)[gates]
+    edges = [e for park in venue.car_parks.values() for e in (*park.entrances, *park.exits)]
+    entrance, exit_edge = (np.empty(len(parks), np.array(edges).dtype) for _ in range(2))
     capacity: dict[str, float] = {}
     for place, key in enumerate(sorted(venue.car_parks)):
         park, mine = venue.car_parks[key], parks == place
@@ -194,17 +197,23 @@ def _trips(
         exit_edge[mine] = _pick(random, park.exits, int(mine.sum()))
         capacity |= park.exits
     order = np.argsort(leave_s, kind="stable")
-    ways = exit_edge[order].astype(np.str_)
+    ways = exit_edge[order]
     depart_s = throttled_by(ways, leave_s[order], capacity)
     by_time = np.argsort(depart_s, kind="stable")
     return (
-        Trips(come_s, inbound, entrance.astype(np.str_)),
+        Trips(come_s, inbound, entrance),
         Trips(depart_s[by_time], ways[by_time], outbound[order][by_time]),
     )
 
 
 def _pick(random: np.random.Generator, weights: Mapping[str, float], number: int) -> EdgeArray:
-    """Draw names by weight; in the order of the names, so that no dictionary's order matters."""
-    names = np.array(sorted(weights), np.str_)
-    odds = np.array([weights[name] for name in names])
-    return names[random.choice(len(names), number, p=odds / odds.sum())]
+    """Draw names by weight."""
+    return np.array(sorted(weights), np.str_)[_draw_places(random, weights, number)]
+
+
+def _draw_places(
+    random: np.random.Generator, weights: Mapping[str, float], number: int
+) -> IndexArray:
+    """Draw places in the sorted names by weight, so that no dictionary's order matters."""
+    odds = np.array([weights[name] for name in sorted(weights)])
+    return random.choice(len(odds), number, p=odds / odds.sum())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -12,8 +13,7 @@ from signalrl.events.sampling import FloatArray
 from signalrl.scenario.demand_schema import VehicleType
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Vehicle:
+class Vehicle(NamedTuple):
     """A vehicle of an episode; vehicles sort by departure."""
 
     depart_s: float
@@ -27,7 +27,8 @@ class Vehicle:
 
 def hundredths(times_s: FloatArray) -> list[float]:
     """Return times as the route file has them, in whole hundredths of a second."""
-    return [float(time) for time in np.floor(times_s * 100.0) / 100.0]
+    whole: list[float] = (np.floor(times_s * 100.0) / 100.0).tolist()
+    return whole
 
 
 def routes_xml(kinds: Mapping[str, VehicleType], vehicles: Iterable[Vehicle]) -> Iterator[str]:
@@ -44,15 +45,17 @@ def routes_xml(kinds: Mapping[str, VehicleType], vehicles: Iterable[Vehicle]) ->
             f' maxSpeed="{kind.max_speed_m_s}"'
             f' speedFactor="{kind.speed_factor}" speedDev="{kind.speed_dev}"{end}\n'
         )
+    quoted = cache(quoteattr)  # the names of streams, types and edges recur
     for v in vehicles:
+        stream = quoted(v.stream)
         head = (
-            f"id={quoteattr(f'{v.stream}.{v.number}')} type={quoteattr(v.kind)}"
+            f"id={stream[:-1]}.{v.number}{stream[-1]} type={quoted(v.kind)}"
             f' depart="{v.depart_s:.2f}" departLane="best" departSpeed="max"'
         )
         if v.route:
             edges = quoteattr(" ".join(v.route))
             yield f"    <vehicle {head}><route edges={edges}/></vehicle>\n"
         else:
-            way = f"from={quoteattr(v.origin)} to={quoteattr(v.destination)}"
+            way = f"from={quoted(v.origin)} to={quoted(v.destination)}"
             yield f"    <trip {head} {way}/>\n"
     yield "</routes>\n"
