@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -68,7 +68,16 @@ def read_calendars(
                 known.add(event, judge)
         notes += judge.notes
     events = sorted(known.events, key=lambda e: (e.begin.timestamp(), e.venue, e.uid))
-    return Calendar(tuple(events), tuple(notes))
+    return Calendar(tuple(_told_apart(events)), tuple(notes))
+
+
+def _told_apart(events: Iterable[Event]) -> Iterator[Event]:
+    """Add the venue to an identity that is taken; sources may number their events alike."""
+    taken: set[str] = set()
+    for event in events:
+        own = replace(event, uid=f"{event.uid} at {event.venue}") if event.uid in taken else event
+        taken.add(own.uid)
+        yield own
 
 
 def _is_inside(event: Event, first: datetime, last: datetime) -> bool:

@@ -19,7 +19,7 @@ class Event:
         title: What people call it.
         kind: Name of a kind of event of the registry, such as ``sports``.
         attendance: Expected people, or None for what is usual at the venue.
-        uid: What tells it from all others of its source, occurrences of a series included.
+        uid: What tells it from all others of its calendars, occurrences of a series included.
 
     Raises:
         ConfigError: A time without a zone, an end before the beginning, or a negative attendance.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from signalrl.events.shapes import Arrivals, Departures, Egress, Ingress, Stay, Stream
 from signalrl.files import Strict
@@ -125,6 +125,14 @@ class Uncertainty(Strict):
         50.0, gt=0, description="Sum of the two parameters of its Beta distribution."
     )
     rain_probability: float = Field(0.3, ge=0, le=1, description="That it rains.")
-    rain_factor: tuple[float, float] = Field(
+    rain_factor: tuple[Share, Share] = Field(
         (0.7, 1.0), description="Bounds of the factor of rain on an open-air attendance."
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Uncertainty:
+        if self.rain_factor[1] < self.rain_factor[0]:
+            raise ValueError(
+                f"rain_factor: expected lower <= upper bound, got {list(self.rain_factor)}"
+            )
+        return self

@@ -29,7 +29,8 @@ def draw_arrivals(
         return np.sort(begin_s + shape.first_s + spread * (shape.last_s - shape.first_s))
     in_hump = random.uniform(size=number) < shape.hump
     spread = np.where(in_hump, random.beta(4.0, 4.0, number), random.uniform(size=number))
-    return np.sort(begin_s + spread * max(0.0, end_s - shape.closing_s - begin_s))
+    open_s = end_s - begin_s
+    return np.sort(begin_s + spread * max(open_s - shape.closing_s, open_s / 2))
 
 
 def draw_departures(
@@ -46,10 +47,12 @@ def draw_departures(
     number = len(arrivals_s)
     if isinstance(shape, Egress):
         # Those who were late to come do not leave late: no order is kept.
-        return draw_egress(random, shape, number, end_s)[random.permutation(number)]
-    stays_s = shape.median_s * random.lognormal(0.0, shape.sigma, number)
-    last_s = end_s + random.uniform(0.0, shape.clearing_s, number)
-    return np.maximum(np.minimum(arrivals_s + stays_s, last_s), arrivals_s)
+        leave_s = draw_egress(random, shape, number, end_s)[random.permutation(number)]
+    else:
+        stays_s = shape.median_s * random.lognormal(0.0, shape.sigma, number)
+        last_s = end_s + random.uniform(0.0, shape.clearing_s, number)
+        leave_s = np.minimum(arrivals_s + stays_s, last_s)
+    return np.maximum(leave_s, arrivals_s)  # who comes after a short event leaves at once
 
 
 def draw_egress(
@@ -72,7 +75,7 @@ def throttled_by(
     out = times_s.copy()
     for exit_edge in np.unique(exits):
         mine = exits == exit_edge
-        headway_s = 3600.0 / (veh_h if isinstance(veh_h, float) else veh_h[exit_edge])
+        headway_s = 3600.0 / (veh_h[exit_edge] if isinstance(veh_h, Mapping) else veh_h)
         slots = headway_s * np.arange(mine.sum())
         out[mine] = np.maximum.accumulate(times_s[mine] - slots) + slots
     return out

@@ -43,7 +43,8 @@ class Ingress(Strict):
 class Stream(Strict):
     """Arrivals all the time while it is open: evenly, with a hump around the middle.
 
-    They end ``closing_s`` before the event does; the hump is a Beta(4, 4).
+    They end ``closing_s`` before the event does, or half-way through a short one; the hump is a
+    Beta(4, 4).
     """
 
     direction: Literal["stream"] = "stream"

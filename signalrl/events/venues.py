@@ -129,6 +129,14 @@ class Venue(Strict):
             raise ValueError(
                 "gates: expected weight at all of them, or population and minutes at all of them"
             )
+        exits: dict[str, float] = {}
+        for key, park in self.car_parks.items():
+            for edge, veh_h in park.exits.items():
+                if exits.setdefault(edge, veh_h) != veh_h:
+                    raise ValueError(
+                        f"car_parks.{key}.exits.{edge}: expected {exits[edge]:g} veh/h, which "
+                        f"another car park says of the same exit, got {veh_h:g}"
+                    )
         return self
 
 
@@ -152,6 +160,13 @@ class Registry(Strict):
                         f"venues.{key}: expected a name of its own, got {name!r}, which is "
                         f"a name of {names[name]} too"
                     )
+        settings = {v.setting for v in self.venues.values() if v.auto_share is None}
+        for name, kind in self.kinds.items():
+            if missing := sorted(settings - kind.auto_share.keys()):
+                raise ValueError(
+                    f"kinds.{name}.auto_share: expected a share for {missing[0]}, which is the "
+                    "setting of a venue, got none; add it"
+                )
         return self
 
     @property

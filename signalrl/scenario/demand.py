@@ -17,9 +17,8 @@ import numpy as np
 from signalrl.errors import ConfigError
 from signalrl.events.sampling import draw_arrivals, draw_egress, throttled_by
 from signalrl.events.shapes import Egress
-from signalrl.scenario.demand_schema import Demand, Profile, Surge, VehicleType
+from signalrl.scenario.demand_schema import VISITOR, Demand, Profile, Surge, VehicleType
 from signalrl.scenario.event_demand import (
-    VISITOR,
     Occasion,
     draw_event_traffic,
     draw_occasion,
@@ -76,7 +75,7 @@ def draw_episode(scenario: Scenario, seed: int, folder: Path) -> EpisodeDemand:
     if scenario.events is not None:
         season = load_season(scenario)
         occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
-        midnight_s = occasion.midnight_s
+        midnight_s = occasion.midnight_s(scenario.begin_s)
         kinds[VISITOR] = scenario.events.vehicle
         window = (scenario.begin_s, scenario.end_s)
         vehicles += draw_event_traffic(season, scenario.events, occasion, *window, seed)
@@ -95,7 +94,10 @@ def _draw(
 ) -> Iterator[Vehicle]:
     scale = float(stream(seed, "scale").uniform(*demand.scale_range))
     shares = {name: kind.share for name, kind in demand.vehicles.items()}
-    flows = sorted(demand.flows, key=lambda f: (f.origin, f.destination, f.route, f.veh_h))
+    flows = sorted(
+        demand.flows,
+        key=lambda f: (f.origin, f.destination, f.route, f.veh_h, sorted(f.mix.items())),
+    )
     for flow, name in _named((flow, f"{flow.origin}_to_{flow.destination}") for flow in flows):
         random = stream(seed, f"flow {name}")
         rate = flow.veh_h * scale / 3600.0

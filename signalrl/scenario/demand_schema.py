@@ -22,6 +22,9 @@ Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 IntRange = Annotated[tuple[int, int], AfterValidator(_ordered)]
 Weight = Annotated[float, Field(gt=0)]
 
+VISITOR = "visitor"
+"""Vehicle type of those who come to an event."""
+
 
 class VehicleType(Strict):
     """Vehicles of one kind; the defaults are SUMO's passenger car."""

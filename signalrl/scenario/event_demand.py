@@ -15,13 +15,11 @@ from signalrl.events.entries import Note
 from signalrl.events.event import Event
 from signalrl.events.turnout import Trips, Turnout, draw_turnout, usual_end_s
 from signalrl.events.venues import Registry, read_venues
-from signalrl.scenario.demand_schema import EventTraffic, Phase
+from signalrl.scenario.demand_schema import VISITOR, EventTraffic, Phase
 from signalrl.scenario.schema import Scenario
 from signalrl.scenario.streams import stream
 from signalrl.scenario.vehicles import Vehicle, hundredths
 
-VISITOR = "visitor"
-"""Vehicle type of those who come to an event."""
 _AROUND = timedelta(days=1)
 """Events that begin or end this long before or after an episode may have traffic in it."""
 
@@ -55,11 +53,15 @@ class Occasion:
     phase: Phase
     clock: datetime
 
-    @property
-    def midnight_s(self) -> float:
-        """Time on the venue's clocks at simulated second 0, in s after midnight."""
-        wall = self.clock
-        return timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second).total_seconds()
+    def midnight_s(self, begin_s: float) -> float:
+        """Return what a simulated time lacks to s after midnight on the venue's clocks.
+
+        Args:
+            begin_s: Simulated second whose clocks count: they may have been changed since second 0.
+        """
+        wall = later(self.clock, begin_s)
+        passed = timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second)
+        return passed.total_seconds() - begin_s
 
 
 def load_season(scenario: Scenario) -> Season:
@@ -82,7 +84,7 @@ def _season(
 ) -> Season:
     registry = read_venues(files[0])
     first = datetime.combine(first_day, time.min, registry.local)
-    last = datetime.combine(last_day + timedelta(days=1), time.min, registry.local)
+    last = datetime.combine(last_day, time.max, registry.local)
     found = read_calendars(files[1:], registry, first, last)
     if not found.events:
         notes = "; ".join(note.message for note in found.notes[:3])

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from signalrl.files import Strict, locate
 from signalrl.network.timing import TimingRules
-from signalrl.scenario.demand_schema import Demand, EventTraffic, Range
+from signalrl.scenario.demand_schema import VISITOR, Demand, EventTraffic, Range
 from signalrl.scenario.names import gym_id_of
 
 
@@ -118,6 +118,11 @@ class ScenarioFile(Strict):
         if self.demand is not None and self.demand.profile.clock == "day" and self.events is None:
             raise ValueError(
                 "demand.profile.clock: expected episode where there are no events, got day"
+            )
+        if self.demand is not None and self.events and VISITOR in self.demand.vehicles:
+            raise ValueError(
+                f"demand.vehicles: expected other names than {VISITOR!r}, which is the type of "
+                "those who come to an event (events.vehicle); rename it"
             )
         if self.demand is not None and self.scale_range is not None:
             raise ValueError(

@@ -413,6 +413,21 @@ def test_one_identity_is_one_event_in_any_format(tmp_path: Path) -> None:
     assert [(event.title, event.attendance) for event in found.events] == [("A match", 700)]
 
 
+def test_sources_that_number_alike_have_events_of_their_own(tmp_path: Path) -> None:
+    arena, hall = (
+        ics(
+            tmp_path,
+            f"UID:1\nLOCATION:{place}\nDTSTART:20260901T180000Z\nDURATION:PT2H",
+            name=f"{place}.ics",
+        )
+        for place in ("arena", "hall")
+    )
+    found = read(arena, hall).events
+    assert [event.venue for event in found] == ["arena", "hall"]
+    assert len({event.uid for event in found}) == 2
+    assert read(hall, arena).events == found
+
+
 def test_texts_hold_nothing_that_a_terminal_or_a_file_minds(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(

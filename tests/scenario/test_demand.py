@@ -83,6 +83,15 @@ def test_flows_of_the_same_edges_are_drawn_apart(tmp_path: Path) -> None:
     assert len({v["id"] for v in vehicles}) == len(vehicles) == len(first) + len(second)
 
 
+def test_flows_that_differ_in_their_mix_alone_may_be_moved(tmp_path: Path) -> None:
+    kinds = {"car": VehicleType(), "truck": VehicleType(vclass="truck")}
+    flows = tuple(AB.model_copy(update={"mix": {kind: 1.0}}) for kind in kinds)
+    one, other = (
+        drawn(Demand(vehicles=kinds, flows=order), 3, tmp_path) for order in (flows, flows[::-1])
+    )
+    assert one == other
+
+
 def test_totals_are_poisson(tmp_path: Path) -> None:
     totals = [len(drawn(Demand(flows=(AB,)), seed, tmp_path)) for seed in range(300)]
     mean, variance = np.mean(totals), np.var(totals, ddof=1)

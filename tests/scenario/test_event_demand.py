@@ -102,6 +102,25 @@ def test_visitors_come_before_and_leave_after_on_the_roads_of_the_venue(folder: 
         assert traffic is not None
         turnout = realise(season, traffic, occasion.event, 3)
         assert 0.6 * turnout.vehicles < len(trips) <= turnout.vehicles
+        moving = turnout.arrivals if phase == "ingress" else turnout.departures
+        times = moving.depart_s + occasion.event.begin.timestamp() - occasion.clock.timestamp()
+        times = times[(times >= 0) & (times < 5400)]
+        np.testing.assert_allclose(departs, times, atol=0.011)
+
+
+def test_who_still_leaves_an_earlier_event_is_on_the_road_too(folder: Path) -> None:
+    (folder / "venues.yaml").write_text(VENUES.replace("5000}", "500}"))
+    match, concert = "arena,2026-05-09T15:00,2026-05-09T17:00", "arena,2026-05-09T20:00,"
+    (folder / "season.csv").write_text(f"venue,begin,end\n{match}\n{concert}2026-05-09T22:00\n")
+    made = scenario(folder, {"events": {"phases": ["ingress"]}})
+    for seed in range(10):
+        episode, trips = drawn(made, seed)
+        assert episode.occasion is not None
+        if episode.occasion.event.begin.hour == 20:
+            leaving = [trip for trip in trips if trip["from"] == "park_out"]
+            assert 200 < len(leaving) < len(trips)
+            return
+    pytest.fail("expected an episode about the later event in ten, got none")
 
 
 def test_the_clock_of_an_episode_may_begin_late(folder: Path) -> None:
@@ -110,6 +129,50 @@ def test_the_clock_of_an_episode_may_begin_late(folder: Path) -> None:
     _, late = drawn(scenario(folder, {**settings, "begin_s": 25200, "end_s": 30600}), 5)
     shifted = [round(float(trip["depart"]) - 25200, 2) for trip in late]
     np.testing.assert_allclose(shifted, [float(trip["depart"]) for trip in early], atol=0.011)
+
+
+def test_the_usual_traffic_follows_the_clocks_on_a_day_that_they_are_changed(folder: Path) -> None:
+    (folder / "season.csv").write_text("venue,begin,end\narena,2026-03-29T10:00,2026-03-29T12:00\n")
+    points = [{"time_s": 0, "factor": 0}, {"time_s": 9 * 3600, "factor": 1}]
+    demand = {
+        "flows": [{"from": "a", "to": "b", "veh_h": 3600}],
+        "profile": {"clock": "day", "points": points},
+    }
+    events = {"first_day": "2026-03-01", "phases": ["ingress"], "probability": 0}
+    for begin_s in (0, 25_200):  # from 08:40 on; 25,200 s before, clocks were an hour behind
+        window = {"begin_s": begin_s, "end_s": begin_s + 5400}
+        _, trips = drawn(scenario(folder, {"demand": demand, "events": events, **window}), 1)
+        assert 1200 <= float(trips[0]["depart"]) - begin_s < 1230
+
+
+def test_a_day_follows_a_day(folder: Path) -> None:
+    (folder / "season.csv").write_text("venue,begin,end\narena,2026-05-10T00:30,2026-05-10T02:00\n")
+    points = [{"time_s": 0, "factor": 1}, {"time_s": 12 * 3600, "factor": 0}]
+    demand = {
+        "flows": [{"from": "a", "to": "b", "veh_h": 3600}],
+        "profile": {"clock": "day", "points": points},
+    }
+    events = {"phases": ["ingress"], "probability": 0}
+    _, trips = drawn(scenario(folder, {"demand": demand, "events": events}), 1)
+    assert 3000 <= float(trips[0]["depart"]) < 3030  # 23:10 and 50 minutes
+
+
+def test_vehicles_of_different_venues_have_names_of_their_own(folder: Path) -> None:
+    hall = VENUES.split("venues:\n")[1].replace("arena", "hall")
+    (folder / "venues.yaml").write_text(VENUES + hall)
+    row = "2026-05-09T18:30,2026-05-09T20:30,1"
+    (folder / "season.csv").write_text(f"venue,begin,end,uid\narena,{row}\nhall,{row}\n")
+    _, trips = drawn(scenario(folder), 1)
+    names = [trip["id"] for trip in trips]
+    assert len(set(names)) == len(names)
+    labels = sorted({name.partition(".")[0] for name in names})
+    assert len(labels) == 2
+    one, other = ([t["depart"] for t in trips if t["id"].startswith(label)] for label in labels)
+    assert one != other
+
+
+def test_a_season_may_be_open_ended(folder: Path) -> None:
+    assert len(load_season(scenario(folder, {"events": {"last_day": "9999-12-31"}})).events) == 2
 
 
 def test_a_day_without_events_has_the_usual_traffic_of_that_hour(folder: Path) -> None:
@@ -177,6 +240,15 @@ def test_a_season_without_events_is_an_error_that_says_why(folder: Path) -> None
         ({"events": {"phases": ["egress"], "lead_s": {"egress": -1}}}, "lead_s.egress"),
         ({"events": {"calendars": []}}, "calendars"),
         ({"events": {"venues": "none.yaml"}}, "none.yaml, found none"),
+        (
+            {
+                "demand": {
+                    "vehicles": {"visitor": {}},
+                    "flows": [{"from": "a", "to": "b", "veh_h": 1}],
+                }
+            },
+            r"demand.vehicles: expected other names than 'visitor'",
+        ),
     ],
 )
 def test_bad_events_are_errors(settings: dict[str, Any], said: str, folder: Path) -> None:
