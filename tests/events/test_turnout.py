@@ -8,7 +8,7 @@ import pytest
 
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
-from signalrl.events.kinds import KINDS
+from signalrl.events.kinds import KINDS, Uncertainty
 from signalrl.events.turnout import Turnout, draw_turnout, expected_people
 from signalrl.events.venues import Registry
 
@@ -66,6 +66,27 @@ def test_people_are_attendance_less_those_who_stay_away(kind: str) -> None:
     assert 0.7 < people.std() / people.mean() / spread < 1.4
 
 
+def crowds(kind: str, attendance: int, cv_free: float, number: int) -> np.ndarray:
+    """Draw people where all who have decided to come do come."""
+    sure = Uncertainty(attendance_cv_free=cv_free, no_show_mean=0.0, rain_probability=0.0)
+    known = registry(auto_share=0.0).model_copy(update={"uncertainty": sure})
+    random, wanted = np.random.default_rng(1), event(kind, attendance)
+    return np.array([draw_turnout(random, wanted, known).people for _ in range(number)])
+
+
+def test_uncertainty_of_the_attendance_does_not_change_its_mean() -> None:
+    people = crowds("parade", 20_000, cv_free=1.0, number=2000)
+    assert abs(people.mean() / 20_000 - 1.0) < 3.5 / np.sqrt(2000)
+
+
+def test_a_house_holds_its_capacity_and_a_street_any_crowd() -> None:
+    house, street = (crowds(kind, 30_000, cv_free=0.1, number=400) for kind in ("sports", "parade"))
+    assert house.max() == 30_000
+    assert 0.4 < (house == 30_000).mean() < 0.6
+    assert 0.95 < house.mean() / 30_000 < 0.97
+    assert street.max() > 33_000
+
+
 def test_rain_keeps_visitors_from_open_air_events_alone() -> None:
     found = draws("sports")
     wet, dry = ([t.people for t in found if t.rained is rained] for rained in (True, False))
@@ -87,6 +108,18 @@ def test_who_found_a_space_leaves_by_an_exit_of_it_to_where_they_came_from() -> 
         assert number == np.isin(turnout.departures.origin, left).sum()
     share = (turnout.arrivals.origin == "w_in").mean()
     assert abs(share - 0.75) < 4 * np.sqrt(0.75 * 0.25 / turnout.vehicles)
+
+
+def test_cars_park_by_spaces_and_leave_by_the_capacity_of_exits() -> None:
+    parks = {
+        "north": {"spaces": 9000, "entrances": ["n_in"], "exits": {"n1": 2e4, "n2": 4e4}},
+        "south": {"spaces": 6000, "entrances": ["s_in"], "exits": {"s1": 2e4}},
+    }
+    turnout = draws(number=1, car_parks=parks)[0]
+    north = (turnout.arrivals.destination == "n_in").sum()
+    assert abs(north / turnout.vehicles - 0.6) < 4 * np.sqrt(0.6 * 0.4 / turnout.vehicles)
+    wide = (turnout.departures.origin == "n2").sum()
+    assert abs(wide / north - 2 / 3) < 4 * np.sqrt(2 / 9 / north)
 
 
 def test_a_full_car_park_sends_cars_on_and_what_is_left_is_counted() -> None:
