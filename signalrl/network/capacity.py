@@ -3,7 +3,9 @@
 Saturation flow times the share of green, as in the Highway Capacity Manual; left turns that yield
 have the capacity of the gaps that they find (HCM 2000, chapter 16, appendix C), with SUMO's gaps
 and without those who leave as the green ends, which SUMO's drivers don't. How vehicles choose among
-lanes is left to them: an approach is full when no choice of lanes serves more.
+lanes is left to them: an approach is full when no choice of lanes serves more. Not modelled is that
+those who wait to turn hold up a lane that they share: where most of a single lane turns left across
+traffic, or waits for a phase of its own, SUMO discharges half of this or less.
 """
 
 from __future__ import annotations
