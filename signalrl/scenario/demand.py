@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from signalrl.errors import ConfigError
-from signalrl.events.sampling import draw_arrivals, draw_egress, throttled_by
+from signalrl.events.sampling import FloatArray, draw_arrivals, draw_egress, throttled_by
 from signalrl.events.shapes import Egress
 from signalrl.scenario.demand_schema import VISITOR, Demand, Profile, Surge, VehicleType
 from signalrl.scenario.event_demand import (
@@ -23,6 +23,7 @@ from signalrl.scenario.event_demand import (
     draw_event_traffic,
     draw_occasion,
     load_season,
+    wall_offset_s,
 )
 from signalrl.scenario.schema import Scenario
 from signalrl.scenario.streams import stream
@@ -75,7 +76,7 @@ def draw_episode(scenario: Scenario, seed: int, folder: Path) -> EpisodeDemand:
     if scenario.events is not None:
         season = load_season(scenario)
         occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
-        midnight_s = occasion.midnight_s(scenario.begin_s)
+        midnight_s = wall_offset_s(occasion.clock, scenario.begin_s)
         kinds[VISITOR] = scenario.events.vehicle
         window = (scenario.begin_s, scenario.end_s)
         vehicles += draw_event_traffic(season, scenario.events, occasion, *window, seed)
@@ -122,17 +123,29 @@ def _poisson(
     midnight_s: float,
 ) -> list[float]:
     """Draw the times of a Poisson process of a rate that changes over time, by thinning."""
-    times = np.array([point.time_s for point in profile.points])
-    factors = np.array([point.factor for point in profile.points])
-    peak = float(factors.max())
+    peak = max(point.factor for point in profile.points)
     number = random.poisson(rate * peak * (end_s - begin_s))
     candidates = np.sort(random.uniform(begin_s, end_s, number))
-    clock = (candidates + midnight_s) % DAY_S if profile.clock == "day" else candidates
-    if profile.interpolation == "linear":
-        factor = np.interp(clock, times, factors)
-    else:
-        factor = factors[np.maximum(np.searchsorted(times, clock, side="right") - 1, 0)]
+    factor = profile_factors(profile, candidates, midnight_s)
     return hundredths(candidates[random.uniform(0.0, peak, number) < factor])
+
+
+def profile_factors(profile: Profile, times_s: FloatArray, midnight_s: float) -> FloatArray:
+    """Return the factor on volumes at simulated times.
+
+    Args:
+        profile: How volumes change.
+        times_s: Simulated times in s.
+        midnight_s: What they lack to s after midnight, where the profile is that of a day.
+    """
+    times = np.array([point.time_s for point in profile.points])
+    factors = np.array([point.factor for point in profile.points])
+    clock = (times_s + midnight_s) % DAY_S if profile.clock == "day" else times_s
+    if profile.interpolation == "linear":
+        found: FloatArray = np.interp(clock, times, factors)
+    else:
+        found = factors[np.maximum(np.searchsorted(times, clock, side="right") - 1, 0)]
+    return found
 
 
 def _surge(

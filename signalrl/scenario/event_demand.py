@@ -53,16 +53,6 @@ class Occasion:
     phase: Phase
     clock: datetime
 
-    def midnight_s(self, begin_s: float) -> float:
-        """Return what a simulated time lacks to s after midnight on the venue's clocks.
-
-        Args:
-            begin_s: Simulated second whose clocks count: they may have been changed since second 0.
-        """
-        wall = later(self.clock, begin_s)
-        passed = timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second)
-        return passed.total_seconds() - begin_s
-
 
 def load_season(scenario: Scenario) -> Season:
     """Read venues and calendars of a scenario with events; read again only when they change.
@@ -145,6 +135,18 @@ def realise(season: Season, traffic: EventTraffic, event: Event, seed: int) -> T
     """Draw the turnout of an event in an episode."""
     random = stream(seed, f"event {event.uid}")
     return draw_turnout(random, event, season.registry, random.uniform(*traffic.attendance_factor))
+
+
+def wall_offset_s(clock: datetime, begin_s: float) -> float:
+    """Return what a simulated time lacks to s after midnight on the clocks of a place.
+
+    Args:
+        clock: The time at simulated second 0.
+        begin_s: Simulated second whose clocks count: they may have been changed since second 0.
+    """
+    wall = later(clock, begin_s)
+    passed = timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second)
+    return passed.total_seconds() - begin_s
 
 
 def later(moment: datetime, seconds: float) -> datetime:

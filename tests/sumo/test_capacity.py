@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
-from signalrl.network.capacity import Movement, capacity_veh_h, find_movements, movement_veh_h
+from signalrl.network.capacity import Capacity, Movement, find_movements
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.process import sumo_binary
 from signalrl.sumo.reader import read_network
 
 NETWORK = load_scenario("arena").network_file
-MOVEMENTS = find_movements(read_network(NETWORK))
+CAPACITY = Capacity(find_movements(read_network(NETWORK)))
 APPROACHES: dict[str, dict[str, Movement]] = defaultdict(dict)
-for one in MOVEMENTS.values():
+for one in CAPACITY.movements:
     APPROACHES[one.key[0]][one.direction] = one
 WANTED_VEH_H, LASTS_S, FILLING_S = 4500.0, 2400, 600
 
@@ -44,6 +47,19 @@ def discharged_veh_h(
     return passed / (LASTS_S - FILLING_S) * 3600.0
 
 
+def as_array(
+    capacity: Capacity, volumes: Mapping[tuple[str, str], float]
+) -> npt.NDArray[np.float64]:
+    return np.array([volumes.get(movement.key, 0.0) for movement in capacity.movements])
+
+
+def capacity_veh_h(
+    capacity: Capacity, volumes: Mapping[tuple[str, str], float]
+) -> dict[str, float]:
+    found = capacity.of_approaches(as_array(capacity, volumes))
+    return dict(zip(capacity.approaches, found.tolist(), strict=True))
+
+
 @pytest.mark.parametrize(
     ("approach", "shares", "opposing", "veh_h", "within"),
     [
@@ -59,7 +75,8 @@ def discharged_veh_h(
             0.30,
         ),  # who yields holds up the rest
         ("west4_a4", {"s": 0.7, "r": 0.1, "l": 0.2}, "b4_a4", 500, 0.15),  # two lanes, shared
-        ("d3_d4", {"l": 0.2, "r": 0.8}, "", 0, 0.10),  # a shared lane, a longer green for the left
+        ("d3_d4", {"l": 0.2, "r": 0.8}, "", 0, 0.15),  # a shared lane, a longer green for the left
+        ("d3_d4", {"l": 0.8, "r": 0.2}, "", 0, 0.45),  # in which the others stand before it
         ("park_e2_out", {"s": 0.3, "r": 0.1, "l": 0.6}, "", 0, 0.15),  # the exit of a car park
     ],
 )
@@ -81,34 +98,43 @@ def test_capacity_is_what_sumo_discharges(
         volumes[APPROACHES[stops[opposing]]["s"].key] = veh_h
     entries = {stop: name for name, stop in stops.items()}
     measured = discharged_veh_h(volumes, entries, stops[approach], tmp_path)
-    capacity = capacity_veh_h(list(movements.values()), volumes)
+    capacity = capacity_veh_h(CAPACITY, volumes)[stops[approach]]
     assert abs(capacity / measured - 1.0) < within, (capacity, measured)
 
 
 def test_more_opposing_traffic_leaves_less_for_those_who_yield() -> None:
-    left, against = APPROACHES["west3_a3"]["l"], APPROACHES["b3_a3"]["s"].key
-    found = [movement_veh_h(left, {against: veh_h}) for veh_h in range(0, 1500, 100)]
+    left, against = APPROACHES["west3_a3"]["l"].key, APPROACHES["b3_a3"]["s"].key
+    at = [movement.key for movement in CAPACITY.movements].index(left)
+    found = [
+        CAPACITY.of_movements(as_array(CAPACITY, {against: veh_h}))[at]
+        for veh_h in range(0, 1500, 100)
+    ]
     assert found == sorted(found, reverse=True)
     assert found[0] > 400
     assert found[-1] == 0
 
 
 def test_a_turn_has_no_more_than_its_own_green_of_a_lane_that_it_shares() -> None:
-    straight = Movement(("a", "s"), "s", ("a_0",), 0.5, 0.0, (), 0)
-    left = Movement(("a", "l"), "l", ("a_0",), 0.1, 0.0, (), 0)
-    alone = movement_veh_h(left, {})
-    assert capacity_veh_h([left], {}) == pytest.approx(alone)
-    found = capacity_veh_h([straight, left], {straight.key: 1.0, left.key: 1.0})
-    assert found == pytest.approx(2 * alone)
+    straight = Movement(("a", "s"), "x", "s", ("a_0",), ((45, "go"), (45, "stop")))
+    left = Movement(("a", "l"), "x", "l", ("a_0",), ((9, "go"), (81, "stop")))
+    both = Capacity([left, straight])
+    alone = capacity_veh_h(both, {left.key: 1.0})["a"]
+    found = capacity_veh_h(both, {straight.key: 1.0, left.key: 1.0})["a"]
+    assert alone < found < 2 * alone
 
 
 def test_the_lane_that_is_short_decides() -> None:
-    movements = list(APPROACHES["west2_a2_stop"].values())
-    keys = {movement.direction: movement.key for movement in movements}
-    straight = capacity_veh_h(movements, {keys["s"]: 1.0})
-    mixed = capacity_veh_h(movements, {keys["s"]: 0.7, keys["l"]: 0.3})
-    left = capacity_veh_h(movements, {keys["l"]: 1.0})
-    assert left < straight < mixed  # the bay adds to the lanes straight on
-    assert capacity_veh_h(movements, {keys["s"]: 0.1, keys["l"]: 0.9}) == pytest.approx(
-        left / 0.9, rel=0.01
-    )
+    movements = APPROACHES["west2_a2_stop"]
+    found = {
+        name: capacity_veh_h(
+            CAPACITY, {movements[turn].key: 1000 * part for turn, part in shares.items()}
+        )["west2_a2_stop"]
+        for name, shares in {
+            "straight": {"s": 1.0},
+            "mixed": {"s": 0.7, "l": 0.3},
+            "left": {"l": 1.0},
+            "most": {"s": 0.1, "l": 0.9},
+        }.items()
+    }
+    assert found["left"] < found["straight"] < found["mixed"]  # the bay adds to the other lanes
+    assert found["most"] == pytest.approx(found["left"] / 0.9, rel=0.02)

@@ -1,32 +1,16 @@
-"""Runs the tools of the installed SUMO, and prepares what they read."""
+"""Prepares what the tools of SUMO read."""
 
 from __future__ import annotations
 
 import gzip
-import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from signalrl.benchmark.programs.logic import Logic, logic_element
 from signalrl.benchmark.programs.site import Site
-from signalrl.errors import BenchmarkError
-from signalrl.sumo.process import die_with_parent, sumo_binary
 from signalrl.sumo.programs import GZIP_MAGIC
-
-TIMEOUT_S = 300.0
-
-
-def run_tool(name: str, arguments: Iterable[str | Path]) -> None:
-    """Run a Python tool of SUMO's folder ``tools``.
-
-    Raises:
-        BenchmarkError: It failed; the message carries its last line.
-    """
-    tool = sumo_binary().parents[1] / "tools" / name
-    _run(name, [sys.executable, str(tool), *map(str, arguments)])
+from signalrl.sumo.tools import run_program
 
 
 def routed_vehicles(site: Site) -> Path:
@@ -36,7 +20,7 @@ def routed_vehicles(site: Site) -> Path:
     have a route keep it. Only those that depart within the episode are written.
 
     Raises:
-        BenchmarkError: The tool failed.
+        SimulationError: The tool failed.
     """
     traffic = site.traffic()
     path = site.folder / "vehicles.rou.xml"
@@ -52,7 +36,7 @@ def routed_vehicles(site: Site) -> Path:
     ]
     if site.scenario.additional_files:  # they may define vehicle types
         arguments += ["--additional-files", ",".join(map(str, site.scenario.additional_files))]
-    _run("duarouter", [str(sumo_binary().with_name("duarouter")), *map(str, arguments)])
+    run_program("duarouter", arguments)
     return path
 
 
@@ -76,24 +60,3 @@ def network_with(site: Site, logics: Iterable[Logic], name: str) -> Path:
         root.insert(at, logic_element(logic))
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
     return path
-
-
-def _run(name: str, command: list[str]) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            env={**os.environ, "SUMO_HOME": str(sumo_binary().parents[1])},
-            preexec_fn=die_with_parent,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BenchmarkError(f"SUMO's {name} did not run: {error}") from error
-    if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        reason = said[-1].strip() if said else f"exit status {done.returncode}"
-        raise BenchmarkError(f"SUMO's {name} failed: {reason}")

@@ -21,10 +21,11 @@ from signalrl.benchmark.programs.logic import (
     write_logics,
 )
 from signalrl.benchmark.programs.site import Site
-from signalrl.benchmark.programs.tools import network_with, routed_vehicles, run_tool
+from signalrl.benchmark.programs.tools import network_with, routed_vehicles
 from signalrl.network.model import Signal
 from signalrl.network.timing import GREEN
 from signalrl.network.timing import min_green_s as shortest_s
+from signalrl.sumo.tools import run_script
 
 PROGRAM = "signalrl-webster"
 MIN_CYCLE_S = 40.0
@@ -56,7 +57,7 @@ def write(
         The path of the additional file.
 
     Raises:
-        BenchmarkError: A tool of SUMO failed.
+        SimulationError: A tool of SUMO failed.
     """
     method = _Method(site, min_green_s, saturation_headway_s)
     return write_logics(method.programs(min_cycle_s, max_cycle_s), site.folder / "webster.add.xml")
@@ -87,7 +88,7 @@ def write_coordinated(
         The path of the additional file.
 
     Raises:
-        BenchmarkError: A tool of SUMO failed.
+        SimulationError: A tool of SUMO failed.
     """
     method = _Method(site, min_green_s, saturation_headway_s)
     alone = method.programs(min_cycle_s, max_cycle_s)
@@ -97,7 +98,7 @@ def write_coordinated(
     cycle_s = max(_cycle_s(logic) for logic in alone)
     common = [_with_cycle(logic, cycle_s) for logic in method.programs(cycle_s, cycle_s)]
     offsets = site.folder / "offsets.add.xml"
-    run_tool(
+    run_script(
         "tlsCoordinator.py",
         [
             *("--net-file", network_with(site, common, "common.net.xml")),
@@ -139,7 +140,7 @@ class _Method:
         others = {s.id for s in self._site.network.signals} - {s.id for s in signals}
         others |= {signal for signal, _ in self._site.network.uncontrolled}
         path = self._site.folder / f"cycles-{intergreen_s}.add.xml"
-        run_tool(
+        run_script(
             "tlsCycleAdaptation.py",
             [
                 *("--net-file", self._network),

@@ -7,12 +7,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from signalrl.benchmark.programs import Site
-from signalrl.benchmark.programs.tools import run_tool
 from signalrl.benchmark.programs.webster import write, write_coordinated
-from signalrl.errors import BenchmarkError
+from signalrl.errors import SimulationError
 from signalrl.network.model import Signal
 from signalrl.network.phases import greens
 from signalrl.scenario.catalog import scenario_names
+from signalrl.sumo.tools import run_script
 
 Sites = Callable[..., Site]
 
@@ -83,5 +83,5 @@ def test_the_same_seed_gives_the_same_bytes(short: Path, site_of: Sites) -> None
 
 
 def test_a_tool_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match=r"tlsCycleAdaptation\.py failed: .*nowhere"):
-        run_tool("tlsCycleAdaptation.py", ["-n", tmp_path / "nowhere.xml", "-r", "nowhere.xml"])
+    with pytest.raises(SimulationError, match=r"tlsCycleAdaptation\.py failed: .*nowhere"):
+        run_script("tlsCycleAdaptation.py", ["-n", tmp_path / "nowhere.xml", "-r", "nowhere.xml"])

@@ -1,0 +1,247 @@
+"""Which ways drivers take, where the ways that all take are full.
+
+Drivers choose the way that seems fastest when they set off. That depends on the queues, which
+depend on the ways: so both are found in turns, the ways of the last turns taken together (the
+method of successive averages; Sheffi, *Urban Transportation Networks*, 1985, chapter 12, for
+drivers who differ in what they take for the fastest).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sumolib
+
+from signalrl.errors import NetworkError
+from signalrl.forecast.loading import load
+from signalrl.forecast.traffic import KINDS, Stream, Traffic
+from signalrl.forecast.turning import VEHICLE_M, Edge, Sample, Turning, count_turning
+from signalrl.network.capacity import Capacity
+from signalrl.scenario.schema import Scenario
+from signalrl.sumo.ways import Trip, find_ways
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+TURNS = 12
+"""How often ways are sought."""
+TOGETHER = 8
+"""How many of the last turns count."""
+PERIOD_S = 1800.0
+"""Length of a period in which drivers take the same ways, while visitors are on the road."""
+VEHICLES_PER_SAMPLE = 4.0
+MOST_SAMPLES = 6
+SLOWEST_S = 900.0
+"""Longest delay on an approach that drivers reckon with."""
+_DRAWS = 8
+"""Draws that are loaded to see how long queues are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Where the traffic of a window goes, and what the signals can do with it.
+
+    Attributes:
+        turning: Turning shares by period.
+        parts: Part of each movement on each of its lanes, ``(periods, pairs)``.
+        lanes_veh_s: What each lane discharges, ``(periods, lanes)``.
+    """
+
+    turning: Turning
+    parts: FloatArray
+    lanes_veh_s: FloatArray
+
+
+def assign(scenario: Scenario, capacity: Capacity, traffic: Traffic) -> Assignment:
+    """Find the ways that the traffic of a window takes.
+
+    Args:
+        scenario: The network.
+        capacity: Its signals.
+        traffic: Who wants to drive.
+
+    Raises:
+        NetworkError: Nobody passes a signal.
+        SimulationError: SUMO's router failed.
+    """
+    roads = read_roads(scenario, capacity)
+    plan = _Plan(traffic)
+    samples = [plan.samples(find_ways(scenario, plan.trips, seed=1))]
+    found = _assignment(capacity, roads, samples, plan)
+    if not found.turning.entries:
+        raise NetworkError(
+            f"{scenario.name}: expected traffic that passes a signal, got none; look at the ends "
+            "of its flows and at the gates and car parks of its venues"
+        )
+    for turn in range(1, TURNS):
+        times_s = _times_s(capacity, roads, found, traffic, plan)
+        ways = find_ways(scenario, plan.trips, times_s, PERIOD_S, seed=turn + 1)
+        samples = [*samples, plan.samples(ways)][-TOGETHER:]
+        found = _assignment(capacity, roads, samples, plan)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Roads:
+    """The roads of a network.
+
+    Attributes:
+        edges: All edges by id.
+        before: The edges before each approach's stop line, from there backwards to where a road
+            branches off or joins.
+    """
+
+    edges: Mapping[str, Edge]
+    before: tuple[tuple[str, ...], ...]
+
+
+def read_roads(scenario: Scenario, capacity: Capacity) -> Roads:
+    """Return the roads of a scenario's network."""
+    net: Any = sumolib.net.readNet(str(scenario.network_file))
+    edges = {
+        str(edge.getID()): Edge(
+            float(edge.getLength()),
+            float(edge.getSpeed()),
+            max(1, sum(lane.allows("passenger") for lane in edge.getLanes())),
+        )
+        for edge in net.getEdges(withInternal=False)
+    }
+    return Roads(edges, tuple(tuple(_backwards(net.getEdge(a))) for a in capacity.approaches))
+
+
+def _backwards(edge: Any) -> Iterator[str]:
+    seen: set[str] = set()
+    while edge.getID() not in seen:
+        seen.add(edge.getID())
+        yield str(edge.getID())
+        before = list(edge.getIncoming())
+        if edge.getFromNode().getType().startswith("traffic_light") or len(before) != 1:
+            return
+        if len(before[0].getOutgoing()) != 1:
+            return
+        edge = before[0]
+
+
+class _Plan:
+    """The sample of drivers whose ways are sought.
+
+    Periods are half an hour long from the begin of the window on; those without visitors are one,
+    and its drivers set off in the busiest half hour of them.
+    """
+
+    def __init__(self, traffic: Traffic) -> None:
+        self.window = window = traffic.window
+        means = traffic.mean()
+        slots = np.arange(window.steps) // round(PERIOD_S / window.step_s)
+        number = int(slots.max()) + 1
+        by_slot = {key: np.bincount(slots, rate, number) for key, rate in means.items()}
+        all_of_it = sum(by_slot.values(), np.zeros(number))
+        visitors = sum((n for key, n in by_slot.items() if key.kind), np.zeros(number))
+        quiet = np.flatnonzero(visitors <= 0)
+        groups = [quiet] if len(quiet) else []
+        groups += [np.array([slot]) for slot in np.flatnonzero(visitors > 0)]
+        period_of_slot = np.zeros(number, np.intp)
+        for period, members in enumerate(groups):
+            period_of_slot[members] = period
+        self.period_of = period_of_slot[slots]
+        hours = np.bincount(slots, minlength=number) * window.step_s / 3600.0
+        self.trips: list[Trip] = []
+        self._of_trip: list[tuple[Stream, int, float]] = []
+        self._fixed: list[Sample] = []
+        for period, members in enumerate(groups):
+            busiest = int(members[np.argmax(all_of_it[members])])
+            for key in sorted(means):
+                veh_h = float(by_slot[key][members].sum() / hours[members].sum())
+                if veh_h > 0.0:
+                    self._add(key, period, veh_h, busiest)
+
+    def _add(self, key: Stream, period: int, veh_h: float, slot: int) -> None:
+        if key.way:
+            self._fixed.append(Sample(key.kind, period, key.way, veh_h))
+            return
+        vehicles = veh_h * PERIOD_S / 3600.0
+        number = int(np.clip(round(vehicles / VEHICLES_PER_SAMPLE), 1, MOST_SAMPLES))
+        for i in range(number):
+            after_s = (slot + (i + 0.5) / number) * PERIOD_S
+            self.trips.append(Trip(self.window.begin_s + after_s, key.origin, key.destination))
+            self._of_trip.append((key, period, veh_h / number))
+
+    def samples(self, ways: Sequence[tuple[str, ...]]) -> list[Sample]:
+        """Return the sample with the ways that were found."""
+        return self._fixed + [
+            Sample(key.kind, period, way, veh_h)
+            for (key, period, veh_h), way in zip(self._of_trip, ways, strict=True)
+            if way
+        ]
+
+
+def _assignment(
+    capacity: Capacity,
+    roads: Roads,
+    turns: Sequence[Sequence[Sample]],
+    plan: _Plan,
+) -> Assignment:
+    part = 1.0 / len(turns)
+    pooled = (s._replace(vehicles=s.vehicles * part) for samples in turns for s in samples)
+    turning = count_turning(capacity, roads.edges, pooled, len(KINDS), plan.period_of)
+    volumes = turning.flows.sum(axis=1)
+    parts = capacity.split(volumes)
+    return Assignment(turning, parts, capacity.of_lanes(volumes, parts) / 3600.0)
+
+
+def _times_s(
+    capacity: Capacity,
+    roads: Roads,
+    found: Assignment,
+    traffic: Traffic,
+    plan: _Plan,
+) -> dict[str, FloatArray]:
+    """Return the travel times that drivers expect, by slots of a period's length."""
+    window, turning = traffic.window, found.turning
+    draws = min(_DRAWS, traffic.draws)
+    per_slot = round(PERIOD_S / window.step_s)
+    entering = traffic.entering(turning.entries, draws)
+    missing = -len(entering) % per_slot
+    if missing:  # the last slot may be short
+        entering = np.concatenate([entering, np.zeros_like(entering[:missing])])
+    loading = load(
+        capacity, turning, found.parts, found.lanes_veh_s, entering, window.step_s, per_slot
+    )
+    firsts = plan.period_of[::per_slot][: len(loading.left)]
+    reds_s = red_delay_s(capacity, turning.flows.sum(axis=1))[firsts]
+    flow = np.maximum(loading.left.mean(axis=2) / PERIOD_S, 1e-3)  # veh/s
+    queue = loading.queue.mean(axis=2) + flow * reds_s
+    times_s: dict[str, FloatArray] = {}
+    for approach, edges in enumerate(roads.before):
+        rest = queue[:, approach].astype(np.float64)
+        veh_s = flow[:, approach].astype(np.float64)
+        for name in edges:
+            edge = roads.edges[name]
+            here = np.minimum(rest, edge.lanes * edge.length_m / VEHICLE_M)
+            rest = rest - here
+            free_s = edge.length_m / edge.speed_m_s
+            times_s[name] = free_s + np.minimum(here / veh_s, SLOWEST_S)
+    return times_s
+
+
+def red_delay_s(capacity: Capacity, volumes_veh_h: npt.ArrayLike) -> FloatArray:
+    """Return the mean delay by the red alone, in s, ``(..., approaches)``.
+
+    It is the uniform delay d1 of the Highway Capacity Manual: 0.5 C (1 - g)^2 / (1 - min(1, X) g)
+    for a cycle C, of which a part g is green, and a demand of X times the capacity.
+
+    Args:
+        capacity: The signals.
+        volumes_veh_h: Traffic by movement, ``(..., movements)``.
+    """
+    volumes = np.asarray(volumes_veh_h, np.float64) + 1e-3
+    ratios = np.minimum(1.0, capacity.ratios(volumes))[..., capacity.of_approach]
+    cycles = capacity.cycles_s
+    greens = capacity.greens
+    delay_s = 0.5 * cycles * (1.0 - greens) ** 2 / (1.0 - np.minimum(ratios * greens, 0.99))
+    total = capacity.sum_by_approach(volumes)
+    return capacity.sum_by_approach(delay_s * volumes) / total

@@ -1,0 +1,211 @@
+"""Loads the signals of a network with the traffic of many draws at once.
+
+Each approach has a queue per movement behind its stop line. In a step the lanes discharge what
+their greens let through; it is on its way for a while and joins the next queue. An approach that is
+full lets nobody in, and who can't leave holds up all that is behind on the same lane, so queues
+spill back. The model is that of spatial queues with first-in-first-out lanes, in steps of fluid
+traffic: Zhang, Nie and Qian, "Modelling network flow with and without link interactions",
+Transportation Research E 50 (2013); its rule for junctions is that of Tampere et al., "A generic
+class of first order node models", Transportation Research B 45 (2011), with greens for priorities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from signalrl.forecast.turning import Turning
+from signalrl.network.capacity import Capacity
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.intp]
+
+CREEP = 0.02
+"""Part of what wants to leave that finds a gap behind a full approach, so that a circle of full
+approaches does not stand for ever: SUMO's drivers pass one that blocks a junction, too."""
+RARE = 0.02
+"""Part of a lane's queue below which those who can't leave don't hold up the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What happened at the approaches, in vehicles; each array is ``(bins, approaches, draws)``.
+
+    Attributes:
+        arrived: Vehicles that came.
+        left: Vehicles that passed the stop line.
+        queue: Vehicles that waited at the stop line, as a mean over the bin.
+        outside: Vehicles that waited for room to enter the network there, likewise.
+    """
+
+    arrived: FloatArray
+    left: FloatArray
+    queue: FloatArray
+    outside: FloatArray
+
+
+def load(
+    capacity: Capacity,
+    turning: Turning,
+    parts: npt.ArrayLike,
+    lanes_veh_s: npt.ArrayLike,
+    entering: FloatArray,
+    step_s: float,
+    steps_per_bin: int,
+) -> Loading:
+    """Drive vehicles through the network.
+
+    Args:
+        capacity: The approaches, their movements and lanes.
+        turning: Where vehicles go, by period.
+        parts: Part of each movement on each of its lanes, ``(periods, pairs)``.
+        lanes_veh_s: What each lane discharges in veh/s, ``(periods, lanes)``, or ``(periods,
+            lanes, draws)``.
+        entering: Vehicles that set off in each step, ``(steps, entries, draws)``.
+        step_s: Length of a step in s.
+        steps_per_bin: Steps of a bin of the result.
+
+    Returns:
+        What happened; a last bin that is cut short is left out.
+    """
+    steps, _, draws = entering.shape
+    state = _State(capacity, turning, draws, step_s)
+    parts, lanes = np.asarray(parts, np.float32), np.asarray(lanes_veh_s, np.float32)
+    shape = (steps // steps_per_bin, len(capacity.approaches), draws)
+    found = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
+    for step in range(shape[0] * steps_per_bin):
+        period = turning.period_of[min(step, len(turning.period_of) - 1)]
+        room = lanes[period].reshape(len(capacity.lanes), -1) * np.float32(step_s)
+        arrived, left = state.advance(entering[step], parts[period], room, period)
+        at = step // steps_per_bin
+        found.arrived[at] += arrived
+        found.left[at] += left
+        found.queue[at] += state.queue / np.float32(steps_per_bin)
+        found.outside[at] += state.outside(period) / np.float32(steps_per_bin)
+    return found
+
+
+class _State:
+    """Vehicles in the network; rows of cells (kind and movement), columns of draws."""
+
+    def __init__(self, capacity: Capacity, turning: Turning, draws: int, step_s: float) -> None:
+        self._capacity, self._turning = capacity, turning
+        self._kinds, movements = turning.kinds, len(capacity.movements)
+        approaches = len(capacity.approaches)
+        cells = self._kinds * movements
+        # From one stop line to the next at least a step, or one would be passed in no time.
+        hops = np.maximum(1, np.rint(turning.hop_s / step_s)).astype(np.intp)
+        ways_in = np.maximum(1, np.rint(turning.entry_s / step_s)).astype(np.intp)
+        self._rounds = int(max(hops.max(initial=1), ways_in.max(initial=1))) + 1
+        self._hops, self._entries = _by_lag(hops), _by_lag(ways_in)
+        self._coming = np.zeros((self._rounds, cells, draws), np.float32)
+        self._wait = np.zeros((cells, draws), np.float32)
+        self._back = np.zeros((len(turning.entries), draws), np.float32)
+        self._inside = np.zeros((approaches, draws), np.float32)
+        self._storage = turning.storage.astype(np.float32)[:, None]
+        self._to_approach = _summing(turning.hop_approach, approaches)
+        self._in_approach = _summing(turning.entry_approach, approaches)
+        self._from_entry = _summing(turning.entry_of, len(turning.entries))
+        self._of_approach = _summing(capacity.of_approach, approaches)
+        self._by_movement = _minimum(turning.hop_from % movements, movements)
+        self._served = _summing(capacity.pair_movement, movements)
+        self._step = 0
+
+    @property
+    def queue(self) -> FloatArray:
+        """Vehicles that wait at each approach."""
+        return self._of_approach(self._movements(self._wait))
+
+    def outside(self, period: int) -> FloatArray:
+        """Return vehicles that wait to enter at each approach."""
+        turning = self._turning
+        share = turning.entry_share[period][:, None]
+        return self._in_approach(self._back[turning.entry_of] * share)
+
+    def advance(
+        self, entering: FloatArray, parts: FloatArray, room: FloatArray, period: int
+    ) -> tuple[FloatArray, FloatArray]:
+        """Let a step pass; return who came to each approach and who left it."""
+        turning, capacity = self._turning, self._capacity
+        lane, movement = capacity.pair_lane, capacity.pair_movement
+        now = self._coming[self._step % self._rounds]
+        self._wait += now
+        now[:] = 0.0
+        self._back += entering
+        waiting = self._movements(self._wait)
+        on_lanes = parts[:, None] * waiting[movement]
+        queues = np.add.reduceat(on_lanes, capacity.lane_starts, axis=0)
+        passes = np.minimum(1.0, room / np.maximum(queues, 1e-6))
+        hop_share = turning.hop_share[period][:, None]
+        entry_share = turning.entry_share[period][:, None]
+
+        # What would drive on if there were room, and what part of it there is room for.
+        wanted = self._wait * np.tile(self._served(parts[:, None] * passes[lane]), (self._kinds, 1))
+        entering_now = self._back[turning.entry_of] * entry_share
+        into = self._to_approach(wanted[turning.hop_from] * hop_share)
+        into += self._in_approach(entering_now)
+        free = np.maximum(self._storage - self._inside, 0.0)
+        fits = np.minimum(1.0, free / np.maximum(into, 1e-6))
+        goes = self._by_movement(np.where(hop_share > RARE, fits[turning.hop_approach], 1.0))
+        goes = np.maximum(goes, CREEP)
+        held = np.where(on_lanes > RARE * queues[lane], goes[movement], 1.0)
+        passes *= np.minimum.reduceat(held, capacity.lane_starts, axis=0)
+
+        out = self._wait * np.tile(self._served(parts[:, None] * passes[lane]), (self._kinds, 1))
+        self._wait -= out
+        moved = out[turning.hop_from] * hop_share
+        entered = entering_now * fits[turning.entry_approach]
+        self._back = np.maximum(self._back - self._from_entry(entered), 0.0)
+        for lag, rows in self._hops:
+            _add(self._coming[(self._step + lag) % self._rounds], turning.hop_to[rows], moved[rows])
+        for lag, rows in self._entries:
+            target = self._coming[(self._step + lag) % self._rounds]
+            _add(target, turning.entry_to[rows], entered[rows])
+        arrived = self._to_approach(moved) + self._in_approach(entered)
+        left = self._of_approach(self._movements(out))
+        self._inside += arrived - left
+        self._step += 1
+        return arrived, left
+
+    def _movements(self, cells: FloatArray) -> FloatArray:
+        found: FloatArray = cells.reshape(self._kinds, -1, cells.shape[1]).sum(axis=0)
+        return found
+
+
+def _by_lag(lags: IntArray) -> list[tuple[int, IntArray]]:
+    return [(int(lag), np.flatnonzero(lags == lag)) for lag in np.unique(lags)]
+
+
+def _add(target: FloatArray, rows: IntArray, values: FloatArray) -> None:
+    """Add rows of values to rows of a target that may come more than once."""
+    order = np.argsort(rows, kind="stable")
+    unique, starts = np.unique(rows[order], return_index=True)
+    target[unique] += np.add.reduceat(values[order], starts, axis=0)
+
+
+def _summing(rows: IntArray, number: int) -> Callable[[FloatArray], FloatArray]:
+    """Return what sums the rows of an array that belong together."""
+    return _grouping(rows, number, np.add, 0.0)
+
+
+def _minimum(rows: IntArray, number: int) -> Callable[[FloatArray], FloatArray]:
+    """Return what finds the smallest of the rows that belong together, 1 where there are none."""
+    return _grouping(rows, number, np.minimum, 1.0)
+
+
+def _grouping(
+    rows: IntArray, number: int, reduce: np.ufunc, empty: float
+) -> Callable[[FloatArray], FloatArray]:
+    order = np.argsort(rows, kind="stable")
+    unique, starts = np.unique(rows[order], return_index=True)
+
+    def group(values: FloatArray) -> FloatArray:
+        out: FloatArray = np.full((number, values.shape[1]), empty, np.float32)
+        if len(unique):
+            out[unique] = reduce.reduceat(values[order], starts, axis=0)
+        return out
+
+    return group

@@ -1,0 +1,242 @@
+"""What drives in a window of time: the usual traffic and the visitors of events, in draws."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from signalrl.errors import ConfigError
+from signalrl.events.event import Event
+from signalrl.events.turnout import draw_turnout
+from signalrl.events.venues import Registry
+from signalrl.scenario.demand import profile_factors
+from signalrl.scenario.event_demand import later, wall_offset_s
+from signalrl.scenario.schema import Scenario
+from signalrl.scenario.streams import stream
+from signalrl.sumo.ways import read_traffic
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+KINDS = ("usual", "arriving", "leaving")
+"""Kinds of traffic: that of any day, and visitors on their way to an event and home."""
+Kind = Literal[0, 1, 2]
+
+
+class Stream(NamedTuple):
+    """Traffic of one kind from one edge to another; with a way where it has no choice."""
+
+    kind: int
+    origin: str
+    destination: str
+    way: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time that is forecast.
+
+    Attributes:
+        clock: The time at simulated second 0, with the venue's zone.
+        begin_s: Its begin in simulated s.
+        end_s: Its end in simulated s.
+        step_s: Length of a step in s.
+    """
+
+    clock: datetime
+    begin_s: float
+    end_s: float
+    step_s: float = 30.0
+
+    @property
+    def steps(self) -> int:
+        """How many whole steps it has."""
+        return int((self.end_s - self.begin_s) // self.step_s)
+
+    def moment(self, after_s: float) -> datetime:
+        """Return the time some s after the begin."""
+        return later(self.clock, self.begin_s + after_s)
+
+    def step_of(self, time_s: npt.ArrayLike) -> IntArray:
+        """Return the step of simulated times; below 0 or from ``steps`` on outside of it."""
+        after_s = np.asarray(time_s, np.float64) - self.begin_s
+        return np.floor(after_s / self.step_s).astype(np.intp)
+
+
+class Crowd(NamedTuple):
+    """Visitors of one stream in all draws: step and draw of each."""
+
+    step: IntArray
+    draw: IntArray
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The traffic of a window in some draws.
+
+    Attributes:
+        window: The time.
+        draws: How many.
+        usual: Vehicles per step of the streams of any day, ``(steps,)`` each, as a mean.
+        drawn: Whether their numbers are drawn (Poisson), or stand in a file.
+        scale: Factor on them, ``(draws,)``.
+        crowds: Visitors by stream.
+        seed: Decides the draws.
+    """
+
+    window: Window
+    draws: int
+    usual: Mapping[Stream, FloatArray]
+    drawn: bool
+    scale: FloatArray
+    crowds: Mapping[Stream, Crowd]
+    seed: int
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """All streams, sorted."""
+        return tuple(sorted({*self.usual, *self.crowds}))
+
+    def mean(self) -> dict[Stream, FloatArray]:
+        """Return the vehicles per step of each stream, as a mean over the draws, ``(steps,)``."""
+        steps = self.window.steps
+        found = {key: rate * self.scale.mean() for key, rate in self.usual.items()}
+        for key, crowd in self.crowds.items():
+            found[key] = np.bincount(crowd.step, minlength=steps) / self.draws
+        return found
+
+    def entering(
+        self, entries: Sequence[tuple[int, str]], draws: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return who sets off by step, entry and draw, ``(steps, entries, draws)``.
+
+        Args:
+            entries: Kinds of traffic and the edges on which it begins.
+            draws: The first so many draws; all by default.
+        """
+        number = self.draws if draws is None else draws
+        at = {entry: i for i, entry in enumerate(entries)}
+        out = np.zeros((self.window.steps, len(entries), number), np.float32)
+        rates: dict[int, FloatArray] = {}
+        for key, rate in self.usual.items():
+            if (entry := at.get((key.kind, key.origin))) is not None:
+                rates[entry] = rates.get(entry, 0.0) + rate
+        random = stream(self.seed, "forecast usual traffic")
+        for entry in sorted(rates):
+            mean = rates[entry][:, None] * self.scale[:number]
+            out[:, entry] = random.poisson(mean) if self.drawn else mean
+        for key, crowd in self.crowds.items():
+            if (entry := at.get((key.kind, key.origin))) is not None:
+                mine = crowd.draw < number
+                np.add.at(out[:, entry], (crowd.step[mine], crowd.draw[mine]), 1.0)
+        return out
+
+
+def draw_traffic(
+    scenario: Scenario,
+    registry: Registry | None,
+    events: Iterable[Event],
+    window: Window,
+    draws: int,
+    seed: int = 0,
+) -> Traffic:
+    """Draw the traffic of a window.
+
+    Args:
+        scenario: Says what drives on any day.
+        registry: The venues of the events.
+        events: Those of which visitors may be on the road; none for a day like any other.
+        window: The time.
+        draws: How often the events are drawn.
+        seed: Decides everything.
+
+    Raises:
+        ConfigError: The scenario has surges, which no calendar knows, or a venue has no roads.
+    """
+    if scenario.demand is not None and scenario.demand.surges:
+        raise ConfigError(
+            f"{scenario.name}: expected events of a calendar (the key events), got surges "
+            "(demand.surges), which have no date; describe them as events"
+        )
+    bounds = (1.0, 1.0)
+    if scenario.scale_range is not None:
+        bounds = scenario.scale_range
+    elif scenario.demand is not None:
+        bounds = scenario.demand.scale_range
+    return Traffic(
+        window,
+        draws,
+        _usual(scenario, window),
+        scenario.demand is not None,
+        stream(seed, "forecast scale").uniform(*bounds, draws),
+        _crowds(registry, tuple(events), window, draws, seed),
+        seed,
+    )
+
+
+def _usual(scenario: Scenario, window: Window) -> dict[Stream, FloatArray]:
+    found: dict[Stream, FloatArray] = defaultdict(lambda: np.zeros(window.steps))
+    if demand := scenario.demand:
+        steps = np.arange(window.steps, dtype=np.float64)
+        times_s: FloatArray = window.begin_s + (steps + 0.5) * window.step_s
+        factors = profile_factors(
+            demand.profile, times_s, wall_offset_s(window.clock, window.begin_s)
+        )
+        for flow in demand.flows:
+            key = Stream(0, flow.origin, flow.destination, flow.route)
+            found[key] += flow.veh_h * window.step_s / 3600.0 * factors
+    if scenario.routes:
+        for trip, way in read_traffic(scenario):
+            step = int(window.step_of(trip.depart_s))
+            if 0 <= step < window.steps:
+                found[Stream(0, trip.origin, trip.destination, way)][step] += 1.0
+    return dict(found)
+
+
+def _crowds(
+    registry: Registry | None,
+    events: Sequence[Event],
+    window: Window,
+    draws: int,
+    seed: int,
+) -> dict[Stream, Crowd]:
+    found: dict[Stream, list[tuple[IntArray, int]]] = defaultdict(list)
+    for event in events:
+        assert registry is not None
+        after_s = event.begin.timestamp() - window.clock.timestamp()
+        for draw in range(draws):
+            random = stream(seed, f"forecast {draw} {event.uid}")
+            turnout = draw_turnout(random, event, registry)
+            for kind, trips in ((1, turnout.arrivals), (2, turnout.departures)):
+                steps = window.step_of(trips.depart_s + after_s)
+                inside = (steps >= 0) & (steps < window.steps)
+                if inside.any():
+                    ways = trips.origin[inside], trips.destination[inside]
+                    for key, mine in _by_way(*ways):
+                        found[Stream(kind, *key)].append((steps[inside][mine], draw))
+    return {
+        key: Crowd(
+            np.concatenate([steps for steps, _ in parts]),
+            np.repeat([draw for _, draw in parts], [len(steps) for steps, _ in parts]),
+        )
+        for key, parts in found.items()
+    }
+
+
+def _by_way(
+    origins: npt.NDArray[np.str_], destinations: npt.NDArray[np.str_]
+) -> Iterator[tuple[tuple[str, str], IntArray]]:
+    """Yield each pair of ends, and the places of those who have it."""
+    froms, a = np.unique(origins, return_inverse=True)
+    tos, b = np.unique(destinations, return_inverse=True)
+    codes = a * len(tos) + b
+    order = np.argsort(codes, kind="stable")
+    unique, starts = np.unique(codes[order], return_index=True)
+    for code, mine in zip(unique, np.split(order, starts[1:]), strict=True):
+        yield (str(froms[code // len(tos)]), str(tos[code % len(tos)])), mine

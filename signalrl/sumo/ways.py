@@ -1,0 +1,152 @@
+"""Finds the ways that drivers take, with SUMO's own ``duarouter``."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+import numpy.typing as npt
+
+from signalrl.scenario.schema import Scenario
+from signalrl.sumo.tools import run_program
+
+SPREAD = 1.3
+"""Drivers differ in what they take for the fastest way: each sees the time on each road times a
+factor drawn from 1 to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A wish to drive.
+
+    Attributes:
+        depart_s: When, in simulated s.
+        origin: Edge where it begins.
+        destination: Edge where it ends.
+    """
+
+    depart_s: float
+    origin: str
+    destination: str
+
+
+def read_traffic(scenario: Scenario) -> list[tuple[Trip, tuple[str, ...]]]:
+    """Return what the fixed route files of a scenario drive, flows expanded.
+
+    Returns:
+        Of each vehicle its trip and the edges of its way, none where the file leaves the way to
+        the driver.
+
+    Raises:
+        ConfigError: A file is missing.
+        SimulationError: SUMO can't read one.
+    """
+    with tempfile.TemporaryDirectory(prefix="signalrl-ways-") as folder:
+        found = _route(
+            scenario, scenario.route_files, Path(folder) / "out.rou.xml", scenario.additional_files
+        )
+    free = {
+        element.attrib["id"]
+        for path in scenario.route_files
+        for _, element in ET.iterparse(_opened(path))
+        if element.tag == "trip" or (element.tag == "flow" and "from" in element.attrib)
+    }
+    return [
+        (Trip(depart_s, way[0], way[-1]), () if {name, name.rpartition(".")[0]} & free else way)
+        for name, depart_s, way in found
+    ]
+
+
+def find_ways(
+    scenario: Scenario,
+    trips: Sequence[Trip],
+    times_s: Mapping[str, npt.NDArray[np.float64]] | None = None,
+    bin_s: float = 900.0,
+    seed: int = 1,
+) -> list[tuple[str, ...]]:
+    """Return the way of each trip, as edges; empty where there is none.
+
+    Args:
+        scenario: Whose network.
+        trips: Who wants to drive, in any order.
+        times_s: Travel time of edges in each time bin from the scenario's begin on, in s,
+            ``(bins,)``; of all others, and without it, that of empty roads.
+        bin_s: Length of a bin in s.
+        seed: Decides how drivers differ.
+
+    Raises:
+        SimulationError: SUMO can't find any.
+    """
+    with tempfile.TemporaryDirectory(prefix="signalrl-ways-") as folder:
+        path, out = Path(folder) / "trips.xml", Path(folder) / "out.rou.xml"
+        order = sorted(range(len(trips)), key=lambda i: trips[i].depart_s)
+        lines = (
+            f'<trip id="{i}" depart="{trips[i].depart_s:.2f}" from={quoteattr(trips[i].origin)} '
+            f"to={quoteattr(trips[i].destination)}/>\n"
+            for i in order
+        )
+        path.write_text("".join(["<routes>\n", *lines, "</routes>\n"]), encoding="utf-8")
+        options: list[object] = ["--seed", seed]
+        if times_s:
+            weights = Path(folder) / "weights.xml"
+            _write_weights(weights, times_s, scenario.begin_s, bin_s)
+            options += ["--weight-files", weights, "--weights.expand"]
+            options += ["--weights.random-factor", SPREAD]
+        ways: list[tuple[str, ...]] = [()] * len(trips)
+        for name, _, way in _route(scenario, [path], out, (), options):
+            ways[int(name)] = way
+        return ways
+
+
+def _route(
+    scenario: Scenario,
+    routes: Iterable[Path],
+    out: Path,
+    additional: Iterable[Path],
+    options: Iterable[object] = (),
+) -> list[tuple[str, float, tuple[str, ...]]]:
+    arguments: list[object] = [
+        *("--net-file", scenario.network_file),
+        *("--route-files", ",".join(map(str, routes))),
+        *("--output-file", out),
+        *("--skip-new-routes", "--ignore-errors", "--no-warnings", "--no-step-log"),
+        *options,
+    ]
+    if files := ",".join(map(str, additional)):
+        arguments += ["--additional-files", files]
+    run_program("duarouter", arguments)
+    found = []
+    for element in ET.parse(out).getroot():
+        route = element.find("route")
+        if route is not None and "depart" in element.attrib:
+            a = element.attrib
+            found.append((a["id"], float(a["depart"]), tuple(route.attrib["edges"].split())))
+    return found
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return cast(IO[bytes], gzip.open(path))
+    return path.open("rb")
+
+
+def _write_weights(
+    path: Path, times_s: Mapping[str, npt.NDArray[np.float64]], begin_s: float, bin_s: float
+) -> None:
+    lines = ["<meandata>\n"]
+    for i in range(len(next(iter(times_s.values())))):
+        start_s = begin_s + i * bin_s
+        lines.append(f'<interval id="ways" begin="{start_s:.2f}" end="{start_s + bin_s:.2f}">\n')
+        lines += [
+            f'<edge id={quoteattr(edge)} traveltime="{values[i]:.1f}"/>\n'
+            for edge, values in times_s.items()
+        ]
+        lines.append("</interval>\n")
+    path.write_text("".join([*lines, "</meandata>\n"]), encoding="utf-8")
