@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,10 +13,12 @@ import pytest
 import sumolib
 
 from signalrl.benchmark.suite import load_suite
+from signalrl.errors import ConfigError
 from signalrl.events.event import Event
 from signalrl.scenario.catalog import envs_folder, load_scenario, scenario_names
 from signalrl.scenario.demand import draw_episode
 from signalrl.scenario.event_demand import load_season
+from signalrl.sumo.process import sumo_binary
 
 NAMES = [n for n in scenario_names() if load_scenario(n, check_files=False).events is not None]
 RECORDED = [n for n in NAMES if load_scenario(n, check_files=False).routes]
@@ -126,3 +130,34 @@ def test_most_visitors_meet_the_recorded_traffic(name: str, phase: str, tmp_path
         departs_s = np.array([depart_s for depart_s, *_ in trips])
         shares.append(np.mean(departs_s < scenario.end_s - DRAIN_S))
     assert np.median(shares) > 0.6
+
+
+@pytest.mark.parametrize("scale", [0.7, 1.3])
+def test_a_scale_on_recorded_trips_leaves_the_visitors(scale: float, tmp_path: Path) -> None:
+    """SUMO's own factor is one on all traffic."""
+    settings = {"scale_range": [scale, scale], "end_s": 26100}
+    scenario = load_scenario("cologne-concert", settings=settings)
+    episode = draw_episode(scenario, 3, tmp_path)
+    tripinfo = tmp_path / "tripinfo.xml"
+    call = [str(sumo_binary()), "--net-file", str(scenario.network_file)]
+    call += [
+        "--route-files",
+        ",".join(map(str, episode.route_files)),
+        "--scale",
+        str(episode.scale),
+    ]
+    call += ["--begin", f"{scenario.begin_s:g}", "--end", f"{scenario.end_s:g}"]
+    call += ["--tripinfo-output", str(tripinfo), "--tripinfo-output.write-unfinished"]
+    call += ["--tripinfo-output.write-undeparted", "--no-step-log", "--no-warnings"]
+    subprocess.run(call, check=True, capture_output=True)
+    ids = [trip.attrib["id"] for trip in ElementTree.parse(tripinfo).getroot()]
+    seen = Counter(name.startswith("event_") for name in ids)
+    recorded = ElementTree.parse(episode.route_files[0]).getroot().iter("trip")
+    scheduled = sum(float(trip.attrib["depart"]) < scenario.end_s for trip in recorded)
+    assert seen[True] == len(drawn_trips(episode.route_files[-1])) > 100
+    assert seen[False] == pytest.approx(scale * scheduled, rel=0.02)
+
+
+def test_a_scale_of_zero_is_refused_with_events() -> None:
+    with pytest.raises(ConfigError, match="expected a lower bound above 0"):
+        load_scenario("cologne-concert", settings={"scale_range": [0, 1]})
