@@ -85,7 +85,7 @@ def draw_episode(scenario: Scenario, seed: int, folder: Path) -> EpisodeDemand:
         vehicles += _draw(scenario.demand, scenario.begin_s, scenario.end_s, midnight_s, seed)
     if kinds:
         drawn = folder / ROUTES
-        drawn.write_text("".join(routes_xml(kinds, sorted(vehicles))), encoding="utf-8")
+        drawn.write_text("".join(routes_xml(kinds, sorted(vehicles), scale)), encoding="utf-8")
         routes = (*routes, drawn)
     return EpisodeDemand(routes, scale, 1 + seed % (2**31 - 1), occasion)
 

@@ -73,7 +73,7 @@ class ScenarioFile(Strict):
     scale_range: Range | None = Field(
         None,
         description="Bounds of the factor on the traffic of the route files (SUMO's --scale), "
-        "drawn for each episode; null for 1.",
+        "drawn for each episode; null for 1. The visitors of events stay as they are.",
     )
     begin_s: float = Field(0.0, ge=0, description="Start of an episode, in simulated s.")
     end_s: float = Field(3600.0, gt=0, description="End of an episode, in simulated s.")
@@ -128,6 +128,11 @@ class ScenarioFile(Strict):
             raise ValueError(
                 "scale_range: it belongs to route files, and would scale the drawn demand too; "
                 "write demand.scale_range"
+            )
+        if self.events is not None and self.scale_range is not None and self.scale_range[0] == 0:
+            raise ValueError(
+                "scale_range: expected a lower bound above 0 where there are events, since SUMO "
+                f"would drop their visitors too, got {list(self.scale_range)}"
             )
         return self
 

@@ -31,8 +31,18 @@ def hundredths(times_s: FloatArray) -> list[float]:
     return whole
 
 
-def routes_xml(kinds: Mapping[str, VehicleType], vehicles: Iterable[Vehicle]) -> Iterator[str]:
-    """Yield the lines of a SUMO route file with types and vehicles, in their order."""
+def routes_xml(
+    kinds: Mapping[str, VehicleType], vehicles: Iterable[Vehicle], scale: float = 1.0
+) -> Iterator[str]:
+    """Yield the lines of a SUMO route file with types and vehicles, in their order.
+
+    Args:
+        kinds: The types by id.
+        vehicles: The vehicles.
+        scale: SUMO's factor on all traffic of the episode (``--scale``); these vehicles are drawn
+            already, so their types take it back.
+    """
+    factor = "" if scale == 1.0 else f' scale="{1.0 / scale!r}"'
     yield "<routes>\n"
     for name in sorted(kinds):
         kind = kinds[name]
@@ -43,7 +53,7 @@ def routes_xml(kinds: Mapping[str, VehicleType], vehicles: Iterable[Vehicle]) ->
             f' length="{kind.length_m}" minGap="{kind.min_gap_m}" accel="{kind.accel_m_s2}"'
             f' decel="{kind.decel_m_s2}" sigma="{kind.sigma}" tau="{kind.tau_s}"'
             f' maxSpeed="{kind.max_speed_m_s}"'
-            f' speedFactor="{kind.speed_factor}" speedDev="{kind.speed_dev}"{end}\n'
+            f' speedFactor="{kind.speed_factor}" speedDev="{kind.speed_dev}"{factor}{end}\n'
         )
     quoted = cache(quoteattr)  # the names of streams, types and edges recur
     for v in vehicles:

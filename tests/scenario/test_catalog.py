@@ -14,7 +14,9 @@ GOOD = "network: a.net.xml\nroutes: [a.rou.xml]\n"
 
 SHIPPED = {
     "arena": "signalrl/Arena-v1",
+    "cologne-concert": "signalrl/CologneConcert-v1",
     "corridor": "signalrl/Corridor-v1",
+    "ingolstadt-matchday": "signalrl/IngolstadtMatchday-v1",
     "resco-arterial4x4": "signalrl/RescoArterial4x4-v1",
     "resco-cologne1": "signalrl/RescoCologne1-v1",
     "resco-cologne3": "signalrl/RescoCologne3-v1",

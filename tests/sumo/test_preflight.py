@@ -168,3 +168,13 @@ def test_visitors_that_have_no_way_are_found(
 @pytest.mark.parametrize("name", ["arena", "single", "corridor", "rilsa"])
 def test_the_demand_of_our_own_environments_has_a_way(name: str) -> None:
     assert check_scenario(load_scenario(name)).findings == ()
+
+
+@pytest.mark.parametrize("name", ["cologne-concert", "ingolstadt-matchday"])
+def test_recorded_traffic_with_events_has_no_error(name: str) -> None:
+    """What is left are warnings about the stored programs, which are those of the recorded map."""
+    report = check_scenario(load_scenario(name))
+    twin = "resco-cologne8" if "cologne" in name else "resco-ingolstadt7"
+    assert report.count("error") == 0
+    assert report.count("warning") == check_scenario(load_scenario(twin)).count("warning")
+    assert "calendar" not in {finding.code for finding in report.findings}
