@@ -272,7 +272,8 @@ class _Usual:
                 f"expected counts of {detector.edge} at such a time on a day without an event, "
                 "got none"
             )
-        return np.nan_to_num(found)
+        usual: FloatArray = np.nan_to_num(found)
+        return usual
 
     def _table(self, venue: str, edge: str) -> FloatArray:
         """Return the means of quiet days, ``(kinds of days, times of a day)``."""
