@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from signalrl.benchmark.figures import STYLE, FloatArray
-from signalrl.events.event_days import DIRECTIONS, Direction, EventDay
+from signalrl.events.event_days import DIRECTIONS, Direction, EventDay, Seen
 from signalrl.events.learning import Learned, Profile
 from signalrl.events.skill import BIN_S, QUANTILES, bins_of, counted, predicted
 from signalrl.events.turnout import expected_people
@@ -60,7 +60,7 @@ def _panel(
 ) -> None:
     seen = [(day, day.arrivals if direction == "arrivals" else day.departures) for day in days]
     dots = [
-        (bins_of(one) / 60, counted(one) * _per_thousand(day, prior))
+        (_middles(one), counted(one) * _per_thousand(day, prior))
         for day, one in seen
         if one is not None
     ]
@@ -88,13 +88,19 @@ def _expected(
         for name, rows in zip(both, predicted(day, registry, _DRAWS, number), strict=True):
             if name == direction:
                 scaled = rows * _per_thousand(day, registry)
-                bins = np.round(bins_of(both[name]) / BIN_S) * BIN_S / 60
+                bins = np.round(_middles(both[name]))
                 for time, values in zip(bins.tolist(), scaled.T, strict=True):
                     drawn[time] += values.tolist()
     times = sorted(drawn)
     return np.array(times), np.array([np.quantile(drawn[t], QUANTILES) for t in times]).reshape(
         -1, len(QUANTILES)
     )
+
+
+def _middles(seen: Seen) -> FloatArray:
+    """Return the middles of the bins in min."""
+    found: FloatArray = (bins_of(seen) + BIN_S / 2) / 60
+    return found
 
 
 def _per_thousand(day: EventDay, registry: Registry) -> float:

@@ -126,13 +126,13 @@ def event_days(
         if (other := _beside(event, windows[event.venue])) is not None:
             notes.append(_note(event, f"expected no other event at that time, got {other.title!r}"))
             continue
-        seen: dict[Direction, Seen] = {}
+        seen: dict[Direction, Seen | None] = {}
         for direction in DIRECTIONS:
             try:
                 seen[direction] = _seen(counts, registry, event, direction, usual)
             except SkippedError as error:
                 notes.append(_note(event, f"{direction}: {error}"))
-        if seen:
+        if any(seen.values()):
             days.append(EventDay(event, end_s, seen.get("arrivals"), seen.get("departures")))
     return tuple(days), tuple(notes)
 
@@ -194,8 +194,8 @@ def _beside(event: Event, windows: Sequence[tuple[Event, Span]]) -> Event | None
 
 def _seen(
     counts: Counts, registry: Registry, event: Event, direction: Direction, usual: _Usual
-) -> Seen:
-    """Return what was seen of an event in one direction.
+) -> Seen | None:
+    """Return what was seen of an event in one direction, None where nobody looked.
 
     Raises:
         SkippedError: It is too little.
@@ -214,6 +214,8 @@ def _seen(
     expected = np.array([usual.at(event.venue, d, grid) for d in detectors])
     share = np.array([d.share for d in detectors])
     there = float(share @ np.isfinite(found).mean(axis=1) / share.sum()) if len(grid) else 0.0
+    if there == 0:
+        return None
     if there < LEAST_SEEN:
         raise SkippedError(f"expected counts of {LEAST_SEEN:.0%} of its time, got {there:.0%}")
     seen = Seen(detectors, grid - anchor, counts.interval_s, found, expected)
@@ -289,7 +291,8 @@ class _Usual:
         # A day of its kind tells most; where there was none, all days together do.
         number_of_all = np.where(number.sum(axis=0) > 0, number.sum(axis=0), np.nan)
         every = total.sum(axis=0) / number_of_all
-        return np.where(number > 0, total / np.maximum(number, 1.0), every)
+        means: FloatArray = np.where(number > 0, total / np.maximum(number, 1.0), every)
+        return means
 
     def _places(self, venue: str, begin_s: FloatArray) -> tuple[IndexArray, IndexArray]:
         clock = wall_clock(begin_s, self.registry.zone_of(venue))
