@@ -45,7 +45,7 @@ def learn_from(
         env: Environment with the venues, and the calendars where none is given.
         calendars: Calendars with the events of that time, instead of the environment's.
         out: Where to write the registry; nowhere by default.
-        picture: Where to write the picture.
+        picture: Where to write the picture; none where no kind has enough events.
         interval_min: Length of an interval of the counts.
         travel_min: Mean drive from the gates to the car parks.
         prior_events: How many events the prior counts for.
@@ -77,7 +77,7 @@ def learn_from(
     skills = held_out(days, prior, prior_events)
     if out is not None:
         write_venues(out, learned, counts.name)
-    if picture is not None:
+    if picture is not None and learned.profiles:
         from signalrl.benchmark.profile_figure import profile_figure
 
         profile_figure(days, prior, learned).savefig(picture, facecolor="white")

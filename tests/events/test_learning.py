@@ -140,7 +140,7 @@ def test_what_is_written_is_read_again_and_used_at_its_venue(tmp_path: Path) -> 
     assert again.kind_at("arena", "sports") == "arena.sports"
     assert again.kind_at("arena", "concert") == "concert"
     assert "4 events" in path.read_text()
-    assert before_learning(again) == PRIOR
+    assert before_learning(again).kinds == {}
     with pytest.raises(ConfigError, match="sports"):
         again.kind("arena.sport")
 
@@ -148,20 +148,20 @@ def test_what_is_written_is_read_again_and_used_at_its_venue(tmp_path: Path) -> 
 @cache
 def skill(truth: str, number: int) -> Skill:
     days = days_of({"slow": SLOW, "same": PRIOR}[truth], number, PRIOR)
-    (found,) = held_out(days, PRIOR, draws=60)
+    (found,) = held_out(days, PRIOR, draws=50)
     return found
 
 
 def test_what_was_learned_foretells_days_better_than_a_prior_that_is_wrong() -> None:
-    found = skill("slow", 20)
-    assert found.events == 20
+    found = skill("slow", 15)
+    assert found.events == 15
     assert found.pinball < 0.6 * found.prior_pinball
     assert 0.7 <= found.coverage <= 0.9
     assert found.prior_coverage < 0.6
 
 
 def test_what_was_learned_is_hardly_worse_than_a_prior_that_is_right() -> None:
-    found = skill("same", 20)
+    found = skill("same", 15)
     assert found.pinball < 1.05 * found.prior_pinball
     assert 0.7 <= found.coverage <= 0.9
 
