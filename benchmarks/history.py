@@ -22,8 +22,13 @@ def main() -> None:
     parser.add_argument("--kind", help="only events of this kind")
     parser.add_argument("--seed", type=int, default=1, help="that of the first day")
     parser.add_argument("--scale", type=float, help="factor on the usual traffic")
+    parser.add_argument("--people", type=float, help="factor on the visitors of each event")
     given = parser.parse_args()
-    settings = given.scale and {"demand": {"scale_range": [given.scale, given.scale]}}
+    settings: dict[str, dict[str, list[float]]] = {}
+    if given.scale is not None:
+        settings["demand"] = {"scale_range": [given.scale, given.scale]}
+    if given.people is not None:
+        settings["events"] = {"attendance_factor": [given.people, given.people]}
     scenario = load_scenario(given.env, settings=settings)
     events = [e for e in load_season(scenario).events if given.kind in (None, e.kind)]
     given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import numpy as np
 import pytest
 
 from signalrl.errors import ConfigError
-from signalrl.events.event_days import EventDay
+from signalrl.events.calendar import read_calendars
+from signalrl.events.event_days import EventDay, event_days
 from signalrl.events.fitting import fit_arrivals, fit_departures
 from signalrl.events.learning import Profile, before_learning, learn
 from signalrl.events.minimum import minimum
@@ -16,7 +19,7 @@ from signalrl.events.skill import Skill, held_out
 from signalrl.events.turnout import draw_turnout, mean_people
 from signalrl.events.venues import read_venues
 from signalrl.events.writing import write_venues
-from tests.events.histories import changed, days_of, registry, weekly
+from tests.events.histories import changed, days_of, history, registry, weekly
 
 PRIOR = registry()
 SLOW = changed(PRIOR, mean_s=40 * 60.0)
@@ -168,3 +171,29 @@ def test_what_was_learned_is_hardly_worse_than_a_prior_that_is_right() -> None:
 
 def test_one_day_can_not_be_held_out() -> None:
     assert held_out(days_of(PRIOR, 1, PRIOR), PRIOR) == ()
+
+
+def test_a_calendar_is_read_with_the_kinds_of_its_venue(tmp_path: Path) -> None:
+    found = learn(days_of(SLOW, 4, PRIOR), PRIOR).registry
+    path = tmp_path / "season.csv"
+    path.write_text("venue,begin,kind\narena,2026-05-09T18:30,sports\narena,2026-05-16T18:30,\n")
+    first, last = (datetime(2026, month, 1, tzinfo=UTC) for month in (5, 6))
+    for registry_of, kind in ((PRIOR, "sports"), (found, "arena.sports")):
+        events = read_calendars([path], registry_of, first, last).events
+        assert [event.kind for event in events] == [kind, kind]
+
+
+def test_shapes_are_learned_at_gates_among_other_traffic() -> None:
+    profile = learned(days_of(SLOW, 8, PRIOR, street_veh_h=300), prior_events=0.5)
+    assert egress(profile).mean_s == pytest.approx(40 * 60, rel=0.15)
+    assert profile.vehicles == pytest.approx(1.0, abs=0.1)
+
+
+def test_fairs_keep_their_shapes() -> None:
+    events = [replace(e, end=e.begin + timedelta(hours=6)) for e in weekly(4, PRIOR, "fair")]
+    days, _ = event_days(history(PRIOR, events), PRIOR, events)
+    profile = learned(days)
+    assert profile.events == 4
+    assert profile.kind.arrivals == profile.prior.arrivals
+    assert profile.kind.departures == profile.prior.departures
+    assert profile.vehicles == pytest.approx(1.0, abs=0.35)
