@@ -6,7 +6,10 @@ prior's shape says. So few events leave the prior nearly as it is, and many repl
 
 Departures are fitted through their exits. An exit lets no more pass than the registry says, nor
 than it ever did in one interval; what it holds back leaves later, and a long queue is not taken
-for visitors who take their time. Each event has an end of its own, which is found with the shape.
+for visitors who take their time. Streets may hold back all exits further: of some parts of their
+capacity the likeliest is taken for each event. A queue goes on evenly and ends at once, where
+visitors who take their time become ever fewer, so the two can be told apart. Each event has an end
+of its own, which is found with the shape.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ LEAST_SD_S = 60.0
 ROUNDS = 3
 _COARSE_S = np.arange(-24.0, 25.0, 3.0) * 60.0
 _FINE_S = np.arange(-2.5, 2.6, 0.5) * 60.0
+_PARTS = (1.0, 0.7, 0.5, 0.35, 0.25)
+"""What streets may leave of the capacity of exits at an event."""
 _NEVER = 1e-9
 
 Cumulative = Callable[[FloatArray], FloatArray]
@@ -111,14 +116,14 @@ def fit_departures(
     problem = _Problem.of(seen, egress(prior), -2 * EARLY_S, LATE_S + 2 * EARLY_S)
     weights = problem.weights(weight)
     shape, ends, logs = prior, before, np.log([prior.k, prior.mean_s])
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         now = ends
 
         def loss(logs: FloatArray, now: Ends = now) -> float:
             tried = egress(prior.model_copy(update=_named(logs, "k", "mean_s")))
             return -float(weights @ problem.best_offsets(tried, now)[0])
 
-        logs = minimum(loss, logs)
+        logs = minimum(loss, logs, step=0.2 / 4**turn)
         shape = prior.model_copy(update=_named(logs, "k", "mean_s"))
         offsets = problem.best_offsets(egress(shape), now)[1]
         ends = _ends(offsets, weights, before, now)
@@ -190,9 +195,13 @@ class _Problem:
         offsets = ends.shift_s + _COARSE_S
         if ends.longer > 0:
             offsets = np.concatenate((offsets, offsets + ends.longer_s))
-        coarse = self._at(event, course, offsets) + ends.log(offsets)
-        offsets = offsets[int(coarse.argmax())] + _FINE_S
-        fine = self._at(event, course, offsets) + ends.log(offsets)
+        # Only where exits can hold back, a street behind them can hold them back further.
+        parts = _PARTS if np.isfinite(self.room[event]).any() else _PARTS[:1]
+        coarse = np.array([self._at(event, course, offsets, part) for part in parts])
+        coarse += ends.log(offsets)
+        part_at, at = np.unravel_index(int(coarse.argmax()), coarse.shape)
+        offsets = offsets[at] + _FINE_S
+        fine = self._at(event, course, offsets, parts[part_at]) + ends.log(offsets)
         i = int(np.clip(fine.argmax(), 1, len(fine) - 2))
         left, top, right = fine[i - 1 : i + 2]
         bend = left - 2 * top + right
@@ -202,10 +211,21 @@ class _Problem:
             float(offsets[i] + part * (_FINE_S[1] - _FINE_S[0])),
         )
 
-    def _at(self, event: int, course: Cumulative, offsets_s: FloatArray) -> FloatArray:
-        """Return the likelihood of an event at offsets, ``(offsets,)``."""
+    def _at(
+        self, event: int, course: Cumulative, offsets_s: FloatArray, part: float = 1.0
+    ) -> FloatArray:
+        """Return the likelihood of an event at offsets, ``(offsets,)``.
+
+        Args:
+            event: Its index.
+            course: The course to try.
+            offsets_s: When departures begin against what the prior says.
+            part: Of what its exits let pass at most, what they did at this event.
+        """
         seen = self.events[event]
-        mean = _mean(course, self.vehicles[event], self.room[event], seen, offsets_s, self.grid_s)
+        mean = _mean(
+            course, self.vehicles[event], part * self.room[event], seen, offsets_s, self.grid_s
+        )
         mean = mean + seen.usual[:, None] + _NEVER
         found: FloatArray = np.nansum(seen.counts[:, None] * np.log(mean) - mean, axis=(0, 2))
         return found

@@ -18,7 +18,7 @@ def minimum(
     function: Callable[[FloatArray], float],
     start: FloatArray,
     step: float = 0.2,
-    within: float = 1e-3,
+    within: float = 2e-3,
     calls: int = 200,
 ) -> FloatArray:
     """Return the place of the minimum near a start.
