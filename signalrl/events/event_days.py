@@ -239,7 +239,8 @@ def _grid(counts: Counts, first: float, last: float) -> FloatArray:
     phase = next(iter(counts.series.values())).begin_s[0] % counts.interval_s
     lower = math.ceil((first - phase) / counts.interval_s)
     upper = math.floor((last - phase) / counts.interval_s)
-    return phase + counts.interval_s * np.arange(lower, upper, dtype=np.float64)
+    grid: FloatArray = phase + counts.interval_s * np.arange(lower, upper)
+    return grid
 
 
 def _at(series: Series, grid: FloatArray) -> FloatArray:
