@@ -141,6 +141,54 @@ def train(
 
 
 @app.command()
+def learn(
+    counts: Annotated[
+        Path,
+        typer.Argument(metavar="COUNTS", help="CSV file with time, detector and vehicles."),
+    ],
+    env: Annotated[str, typer.Option(help="Environment with the venues of these events.")],
+    calendar: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Calendar of that time instead of the environment's; give it again for more."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Registry to write, such as venues.yaml.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Picture to write: profiles over counts, .svg or .png.")
+    ] = None,
+    interval_min: Annotated[
+        float | None, typer.Option(min=1, max=60, help="Interval of the counts in min.")
+    ] = None,
+    travel_min: Annotated[
+        float, typer.Option(min=0, max=60, help="Mean drive from gates to car parks in min.")
+    ] = 0.0,
+    prior_events: Annotated[
+        float, typer.Option(min=0.1, help="How many events the usual profile counts for.")
+    ] = 3.0,
+    as_json: AsJson = False,
+) -> None:
+    """Learn the profiles of events from past counts, and test them on days held out."""
+    from rich.console import Console
+
+    from signalrl.cli_learn import learn_from, show
+
+    with _needs("bench"), _stoppable():
+        result = learn_from(
+            counts, env, calendar or [], out, picture, interval_min, travel_min, prior_events
+        )
+    if as_json:
+        _print_json(result)
+    else:
+        console = Console()
+        show(result, console if console.is_terminal else Console(width=120))
+        if out is not None:
+            _say(f"learned: {out}")
+
+
+@app.command()
 def benchmark(
     suite: Annotated[
         str | None,

@@ -154,8 +154,8 @@ class Judge:
         for word in entry.kinds:
             for kind in (folded(word), KIND_OF.get(folded(word), "")):
                 if kind in self.registry.all_kinds:
-                    return kind
-        usual = self.registry.venue(venue).kind
+                    return self.registry.kind_at(venue, kind)
+        usual = self.registry.kind_at(venue, self.registry.venue(venue).kind)
         if entry.kinds:
             self.note(
                 name,

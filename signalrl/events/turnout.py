@@ -7,6 +7,7 @@ that the traffic of an event can be put on any clock.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -129,6 +130,23 @@ def expected_people(event: Event, venue: Venue) -> int:
 def auto_share(venue: Venue, kind: Kind) -> float:
     """Return the share of visitors who come by car."""
     return kind.auto_share[venue.setting] if venue.auto_share is None else venue.auto_share
+
+
+def mean_people(event: Event, registry: Registry) -> float:
+    """Return how many people come in the mean of all draws."""
+    venue, kind, u = registry.venue(event.venue), registry.kind(event.kind), registry.uncertainty
+    expected = float(expected_people(event, venue))
+    if kind.ticketed and expected > 0:  # the mean of what is lognormal up to the capacity
+        sigma = math.sqrt(math.log1p(u.attendance_cv_ticketed**2)) or 1e-9
+        full = (math.log(venue.capacity / expected) + sigma**2 / 2) / sigma
+        expected *= _normal(full - sigma)
+        expected += venue.capacity * (1.0 - _normal(full))
+    rain = u.rain_probability * (1.0 - sum(u.rain_factor) / 2) if kind.open_air else 0.0
+    return expected * (1.0 - u.no_show_mean) * (1.0 - rain)
+
+
+def _normal(x: float) -> float:
+    return (1.0 + math.erf(x / math.sqrt(2.0))) / 2
 
 
 def _people(

@@ -145,7 +145,9 @@ class Registry(Strict):
 
     zone: Zone = Field("UTC", description="Time zone of the venues, and of times without one.")
     venues: dict[Id, Venue] = Field(min_length=1, description="Venues by id.")
-    kinds: dict[str, Kind] = Field({}, description="Kinds of events beside the usual ones.")
+    kinds: dict[str, Kind] = Field(
+        {}, description="Kinds of events beside the usual ones; VENUE.KIND is that of one venue."
+    )
     uncertainty: Uncertainty = Field(Uncertainty(), description="How sure a calendar is.")
 
     @model_validator(mode="after")
@@ -188,6 +190,11 @@ class Registry(Strict):
         if name not in self.all_kinds:
             raise ConfigError(self._unknown_kind(name))
         return self.all_kinds[name]
+
+    def kind_at(self, venue: str, name: str) -> str:
+        """Return ``VENUE.KIND`` where a venue has a kind of its own, else the name itself."""
+        own = f"{venue}.{name}"
+        return own if own in self.kinds else name
 
     def venue(self, key: str) -> Venue:
         """Return a venue by its id.

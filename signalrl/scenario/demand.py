@@ -51,13 +51,16 @@ class EpisodeDemand:
     occasion: Occasion | None = None
 
 
-def draw_episode(scenario: Scenario, seed: int, folder: Path) -> EpisodeDemand:
+def draw_episode(
+    scenario: Scenario, seed: int, folder: Path, occasion: Occasion | None = None
+) -> EpisodeDemand:
     """Draw the traffic of an episode and write what is not in a fixed file.
 
     Args:
         scenario: The scenario.
         seed: Decides everything; the same seed gives the same bytes.
         folder: Existing folder for the drawn routes.
+        occasion: What the episode is about, where the scenario has events; drawn by default.
 
     Returns:
         The files, the scale and the seed for SUMO.
@@ -72,10 +75,10 @@ def draw_episode(scenario: Scenario, seed: int, folder: Path) -> EpisodeDemand:
         scale = float(stream(seed, "scale").uniform(*scenario.scale_range))
     kinds: dict[str, VehicleType] = {}
     vehicles: list[Vehicle] = []
-    occasion, midnight_s = None, 0.0
+    midnight_s = 0.0
     if scenario.events is not None:
         season = load_season(scenario)
-        occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
+        occasion = occasion or draw_occasion(season, scenario.events, scenario.begin_s, seed)
         midnight_s = wall_offset_s(occasion.clock, scenario.begin_s)
         kinds[VISITOR] = scenario.events.vehicle
         window = (scenario.begin_s, scenario.end_s)

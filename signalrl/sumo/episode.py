@@ -80,7 +80,7 @@ def start_episode(
     demand = draw_episode(scenario, seed, folder)
     if outputs is not None and outputs.details:
         additional = (*additional, _record_edges(outputs, folder))
-    options = _options(scenario, additional)
+    options = sumo_options(scenario, additional)
     options += ["--route-files", ",".join(str(path) for path in demand.route_files)]
     options += ["--seed", str(demand.sumo_seed)]
     if demand.scale != 1.0:
@@ -98,7 +98,8 @@ def start_episode(
         raise
 
 
-def _options(scenario: Scenario, additional: tuple[Path, ...]) -> list[str]:
+def sumo_options(scenario: Scenario, additional: tuple[Path, ...] = ()) -> list[str]:
+    """Return what SUMO has to be told of a scenario, all but its demand."""
     sumo = scenario.sumo
     files = [*scenario.additional_files, *additional]
     options = [

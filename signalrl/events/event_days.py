@@ -1,0 +1,306 @@
+"""Puts counts beside a calendar: what detectors saw around each event, and what is usual there.
+
+Arrivals are counted at the entrances of car parks, departures at their exits; where these have no
+detector, at the gates. Counts stay as they are: the traffic that is usual at such a time, known
+from days without an event, is part of what is expected, and not taken off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from signalrl.events.entries import Note, SkippedError
+from signalrl.events.event import Event
+from signalrl.events.history import Counts, FloatArray, Series, edges_of, wall_clock
+from signalrl.events.kinds import Kind
+from signalrl.events.shapes import Egress, Ingress
+from signalrl.events.turnout import IndexArray, usual_end_s
+from signalrl.events.venues import Registry, Venue
+
+Direction = Literal["arrivals", "departures"]
+Span = tuple[float, float]
+DIRECTIONS: tuple[Direction, ...] = ("arrivals", "departures")
+DAY_S = 86_400.0
+QUIET_S = 3600.0
+"""A time is usual that is this far from the traffic of every event."""
+EARLY_S, LATE_S = 30 * 60.0, 200 * 60.0
+"""Departures are looked at from so long before to so long after the usual end."""
+LEAST_SEEN = 0.75
+"""Part of an event's counts that has to be there."""
+LEAST_VEHICLES = 30.0
+"""Fewer vehicles than this say nothing about a shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A road on which the traffic of a venue is counted.
+
+    Attributes:
+        edge: The road.
+        at: Whether vehicles begin (``origin``) or end (``destination``) their way on it.
+        share: Its part of the venue's traffic in this direction, by spaces, exits or gates.
+        veh_h: How many vehicles of an event the car parks let out there, in veh/h; infinite for
+            arrivals.
+        shared: Whether it is a street with other traffic.
+    """
+
+    edge: str
+    at: Literal["origin", "destination"]
+    share: float
+    veh_h: float
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of an event in one direction; intervals of equal length, in their order.
+
+    Attributes:
+        detectors: Where.
+        begin_s: Beginnings of the intervals, in s after the event's beginning (arrivals) or its
+            usual end (departures), ``(intervals,)``.
+        interval_s: Their length.
+        counts: Vehicles, NaN where missing, ``(detectors, intervals)``.
+        usual: What is usual there at such a time, of the same shape.
+    """
+
+    detectors: tuple[Detector, ...]
+    begin_s: FloatArray
+    interval_s: float
+    counts: FloatArray
+    usual: FloatArray
+
+    @property
+    def vehicles(self) -> float:
+        """Vehicles beyond the usual ones that were counted."""
+        return max(0.0, float(np.nansum(self.counts - self.usual)))
+
+    @property
+    def covered(self) -> float:
+        """Part of the venue's traffic that these detectors see, where no interval is missing."""
+        there = np.isfinite(self.counts).mean(axis=1)
+        return float(np.array([d.share for d in self.detectors]) @ there)
+
+
+@dataclass(frozen=True, slots=True)
+class EventDay:
+    """An event and what was seen of it.
+
+    Attributes:
+        event: The event.
+        end_s: Its usual end, in s after its beginning.
+        arrivals: None where too little was counted.
+        departures: The same.
+    """
+
+    event: Event
+    end_s: float
+    arrivals: Seen | None
+    departures: Seen | None
+
+
+def event_days(
+    counts: Counts, registry: Registry, events: Sequence[Event], travel_s: float = 0.0
+) -> tuple[tuple[EventDay, ...], tuple[Note, ...]]:
+    """Return what was seen of each event, and notes on those that are left out.
+
+    Args:
+        counts: The counts.
+        registry: Venues and kinds.
+        events: Every event of the time, or the usual traffic is not known.
+        travel_s: Mean drive from the gates to the entrances, by which arrivals that were counted
+            at an entrance are set back: an event's arrivals are those at the gates.
+    """
+    notes: list[Note] = []
+    windows = {key: tuple(_windows(registry, events, key)) for key in registry.venues}
+    usual = _Usual(counts, registry, windows, travel_s)
+    days = []
+    for event in events:
+        end_s = usual_end_s(event, registry.kind(event.kind))
+        if (other := _beside(event, windows[event.venue])) is not None:
+            notes.append(_note(event, f"expected no other event at that time, got {other.title!r}"))
+            continue
+        seen: dict[Direction, Seen | None] = {}
+        for direction in DIRECTIONS:
+            try:
+                seen[direction] = _seen(counts, registry, event, direction, usual)
+            except SkippedError as error:
+                notes.append(_note(event, f"{direction}: {error}"))
+        if any(seen.values()):
+            days.append(EventDay(event, end_s, seen.get("arrivals"), seen.get("departures")))
+    return tuple(days), tuple(notes)
+
+
+def detectors_of(venue: Venue, direction: Direction, known: Iterable[str]) -> tuple[Detector, ...]:
+    """Return the roads to count a venue's traffic on: those of car parks, else of gates."""
+    counted = set(known)
+    found = [d for d in _of_car_parks(venue, direction) if d.edge in counted]
+    return tuple(found or [d for d in _of_gates(venue, direction) if d.edge in counted])
+
+
+def _of_car_parks(venue: Venue, direction: Direction) -> Iterator[Detector]:
+    share: dict[str, float] = defaultdict(float)
+    veh_h: dict[str, float] = {}
+    spaces = sum(park.spaces for park in venue.car_parks.values())
+    for park in venue.car_parks.values():
+        ways = dict.fromkeys(park.entrances, 1.0) if direction == "arrivals" else park.exits
+        for edge, weight in ways.items():
+            share[edge] += park.spaces / spaces * weight / sum(ways.values())
+            veh_h[edge] = weight if direction == "departures" else math.inf
+    at: Literal["origin", "destination"] = "destination" if direction == "arrivals" else "origin"
+    for edge in sorted(share):
+        yield Detector(edge, at, share[edge], veh_h[edge], shared=False)
+
+
+def _of_gates(venue: Venue, direction: Direction) -> Iterator[Detector]:
+    """What all exits let out is spread over the gates as the visitors are."""
+    exits = {edge: v for park in venue.car_parks.values() for edge, v in park.exits.items()}
+    pull = sum(gate.pull for gate in venue.gates.values())
+    for _, gate in sorted(venue.gates.items()):
+        share = gate.pull / pull
+        if direction == "arrivals":
+            yield Detector(gate.inbound, "origin", share, math.inf, shared=True)
+        else:
+            yield Detector(
+                gate.outbound, "destination", share, share * sum(exits.values()), shared=True
+            )
+
+
+def _windows(registry: Registry, events: Iterable[Event], key: str) -> Iterator[tuple[Event, Span]]:
+    """Yield all events with traffic on roads of a venue, from when to when (Unix time)."""
+    mine = set(edges_of(registry.venue(key)))
+    for event in events:
+        if mine & set(edges_of(registry.venue(event.venue))):
+            kind, begin = registry.kind(event.kind), event.begin.timestamp()
+            end_s = usual_end_s(event, kind)
+            first_s = min(_window(kind, "arrivals", end_s)[0], end_s - EARLY_S)
+            yield event, (begin + first_s, begin + end_s + LATE_S)
+
+
+def _beside(event: Event, windows: Sequence[tuple[Event, Span]]) -> Event | None:
+    """Return an event with traffic at the same time on the same roads."""
+    (first, last), *_ = (span for one, span in windows if one is event)
+    for one, (begin, end) in windows:
+        if one is not event and begin < last and end > first:
+            return one
+    return None
+
+
+def _seen(
+    counts: Counts, registry: Registry, event: Event, direction: Direction, usual: _Usual
+) -> Seen | None:
+    """Return what was seen of an event in one direction, None where nobody looked.
+
+    Raises:
+        SkippedError: It is too little.
+    """
+    kind, venue = registry.kind(event.kind), registry.venue(event.venue)
+    detectors = detectors_of(venue, direction, counts.series)
+    if not detectors:
+        raise SkippedError("expected counts at the roads of the venue, got none")
+    begin, end_s = event.begin.timestamp(), usual_end_s(event, kind)
+    first_s, last_s = _window(kind, direction, end_s)
+    anchor = begin if direction == "arrivals" else begin + end_s
+    if detectors[0].at == "destination" and direction == "arrivals":
+        anchor += usual.travel_s
+    grid = _grid(counts, anchor + first_s, anchor + last_s)
+    found = np.array([_at(counts.series[d.edge], grid) for d in detectors])
+    expected = np.array([usual.at(event.venue, d, grid) for d in detectors])
+    share = np.array([d.share for d in detectors])
+    there = float(share @ np.isfinite(found).mean(axis=1) / share.sum()) if len(grid) else 0.0
+    if there == 0:
+        return None
+    if there < LEAST_SEEN:
+        raise SkippedError(f"expected counts of {LEAST_SEEN:.0%} of its time, got {there:.0%}")
+    seen = Seen(detectors, grid - anchor, counts.interval_s, found, expected)
+    if seen.vehicles < LEAST_VEHICLES:
+        raise SkippedError(
+            f"expected at least {LEAST_VEHICLES:g} vehicles of visitors, got {seen.vehicles:.0f}"
+        )
+    return seen
+
+
+def _window(kind: Kind, direction: Direction, end_s: float) -> tuple[float, float]:
+    """Return from when to when to look, in s after the beginning, or after the usual end."""
+    if direction == "departures":
+        return -EARLY_S if isinstance(kind.departures, Egress) else -end_s, LATE_S
+    shape = kind.arrivals
+    return (shape.first_s, shape.last_s) if isinstance(shape, Ingress) else (0.0, end_s)
+
+
+def _grid(counts: Counts, first: float, last: float) -> FloatArray:
+    """Return the beginnings of all intervals that lie between two instants."""
+    phase = next(iter(counts.series.values())).begin_s[0] % counts.interval_s
+    lower = math.ceil((first - phase) / counts.interval_s)
+    upper = math.floor((last - phase) / counts.interval_s)
+    grid: FloatArray = phase + counts.interval_s * np.arange(lower, upper)
+    return grid
+
+
+def _at(series: Series, grid: FloatArray) -> FloatArray:
+    """Return what was counted in intervals, NaN where nothing was."""
+    place = np.searchsorted(series.begin_s, grid).clip(max=len(series.begin_s) - 1)
+    found: FloatArray = np.where(series.begin_s[place] == grid, series.vehicles[place], np.nan)
+    return found
+
+
+@dataclass(slots=True)
+class _Usual:
+    """What is usual on a road at each time of a working day, a Saturday and a Sunday."""
+
+    counts: Counts
+    registry: Registry
+    windows: Mapping[str, Sequence[tuple[Event, Span]]]
+    travel_s: float
+    _tables: dict[tuple[str, str], FloatArray] = field(default_factory=dict)
+
+    def at(self, venue: str, detector: Detector, grid: FloatArray) -> FloatArray:
+        """Return the mean count of intervals; a car park's road has no other traffic than its own.
+
+        Raises:
+            SkippedError: It is a street, and not known without an event.
+        """
+        key = (venue, detector.edge)
+        if key not in self._tables:
+            self._tables[key] = self._table(*key)
+        found = self._tables[key][self._places(venue, grid)]
+        if detector.shared and np.isnan(found).any():
+            raise SkippedError(
+                f"expected counts of {detector.edge} at such a time on a day without an event, "
+                "got none"
+            )
+        usual: FloatArray = np.nan_to_num(found)
+        return usual
+
+    def _table(self, venue: str, edge: str) -> FloatArray:
+        """Return the means of quiet days, ``(kinds of days, times of a day)``."""
+        series = self.counts.series[edge]
+        quiet = np.ones(len(series.begin_s), np.bool_)
+        for _, (first, last) in self.windows[venue]:
+            quiet &= (series.begin_s < first - QUIET_S) | (series.begin_s > last + QUIET_S)
+        places = self._places(venue, series.begin_s[quiet])
+        shape = (3, math.ceil(DAY_S / self.counts.interval_s))
+        total, number = np.zeros(shape), np.zeros(shape)
+        np.add.at(total, places, series.vehicles[quiet])
+        np.add.at(number, places, 1.0)
+        # A day of its kind tells most; where there was none, all days together do.
+        number_of_all = np.where(number.sum(axis=0) > 0, number.sum(axis=0), np.nan)
+        every = total.sum(axis=0) / number_of_all
+        means: FloatArray = np.where(number > 0, total / np.maximum(number, 1.0), every)
+        return means
+
+    def _places(self, venue: str, begin_s: FloatArray) -> tuple[IndexArray, IndexArray]:
+        clock = wall_clock(begin_s, self.registry.zone_of(venue))
+        weekday = (clock // DAY_S + 3).astype(np.intp) % 7  # the first of 1970 was a Thursday
+        slot = (clock % DAY_S // self.counts.interval_s).astype(np.intp)
+        return np.maximum(weekday - 4, 0), slot
+
+
+def _note(event: Event, message: str) -> Note:
+    return Note("history", f"{event.title} of {event.begin:%Y-%m-%d %H:%M}", f"{message}; left out")

@@ -1,0 +1,215 @@
+"""Learns the kinds of events of each venue from past counts; thin data leave them as they were."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from signalrl.events.event_days import EventDay
+from signalrl.events.fitting import fit_arrivals, fit_departures
+from signalrl.events.kinds import Kind, Setting
+from signalrl.events.shapes import Egress, Ingress
+from signalrl.events.turnout import auto_share, expected_people, mean_people
+from signalrl.events.venues import Registry, Venue
+
+PRIOR_EVENTS = 3.0
+"""How many events the prior counts for."""
+MIN_EVENTS = 3
+"""A venue has a kind of its own from so many events on."""
+NEARLY_FULL = 0.8
+"""Of what is sold out to this part, the spread is not that of other events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What was learned of one kind of event at one venue.
+
+    Attributes:
+        venue: The venue.
+        name: Name of the prior kind.
+        events: How many events were seen.
+        arrivals: Of how many of them the arrivals.
+        departures: Of how many the departures.
+        prior: The kind before.
+        kind: The kind now; its numbers have four digits.
+        vehicles: Vehicles per expected person against what the prior says, as a factor.
+    """
+
+    venue: str
+    name: str
+    events: int
+    arrivals: int
+    departures: int
+    prior: Kind
+    kind: Kind
+    vehicles: float
+
+    @property
+    def key(self) -> str:
+        """Its name in the registry."""
+        return f"{self.venue}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned.
+
+    Attributes:
+        registry: The registry with the kinds and the uncertainty that were learned.
+        profiles: Sorted by venue and kind.
+        prior_events: How many events the prior counted for.
+    """
+
+    registry: Registry
+    profiles: tuple[Profile, ...]
+    prior_events: float
+
+
+def before_learning(registry: Registry) -> Registry:
+    """Return a registry without what was learned for single venues: the prior."""
+    kinds = {
+        name: kind
+        for name, kind in registry.kinds.items()
+        if name.partition(".")[0] not in registry.venues
+    }
+    return registry.model_copy(update={"kinds": kinds})
+
+
+def learn(
+    days: Sequence[EventDay],
+    registry: Registry,
+    prior_events: float = PRIOR_EVENTS,
+    min_events: int = MIN_EVENTS,
+) -> Learned:
+    """Learn the kinds of each venue, and how far attendances are from what was expected.
+
+    Args:
+        days: What was seen; their kinds are those of ``registry``.
+        registry: The prior.
+        prior_events: How many events the prior counts for.
+        min_events: A venue has a kind of its own from so many events on.
+    """
+    groups: dict[tuple[str, str], list[EventDay]] = defaultdict(list)
+    for day in days:
+        groups[day.event.venue, day.event.kind].append(day)
+    profiles, spread = [], dict[bool, list[float]]({True: [], False: []})
+    for (venue, name), group in sorted(groups.items()):
+        if len(group) >= max(1, min_events):
+            profile, rest = _profile(venue, name, group, registry, prior_events)
+            profiles.append(profile)
+            spread[profile.kind.ticketed] += rest
+    kinds = dict(registry.kinds) | {profile.key: profile.kind for profile in profiles}
+    changes = {
+        name: _cv(getattr(registry.uncertainty, name), spread[ticketed], prior_events)
+        for name, ticketed in (("attendance_cv_ticketed", True), ("attendance_cv_free", False))
+    }
+    uncertainty = registry.uncertainty.model_copy(update=changes)
+    changed = registry.model_copy(update={"kinds": kinds, "uncertainty": uncertainty})
+    return Learned(changed, tuple(profiles), prior_events)
+
+
+def _profile(
+    venue: str, name: str, days: Sequence[EventDay], registry: Registry, weight: float
+) -> tuple[Profile, list[float]]:
+    """Return what was learned of one kind, and the spread of its attendances that is left."""
+    prior = registry.kind(name)
+    come = [day.arrivals for day in days if day.arrivals is not None]
+    leave = [day.departures for day in days if day.departures is not None]
+    update: dict[str, object] = {}
+    if isinstance(prior.arrivals, Ingress):
+        update["arrivals"] = _short(fit_arrivals(prior.arrivals, come, weight))
+    if isinstance(prior.departures, Egress):
+        shape, ends = fit_departures(prior.departures, prior, leave, weight)
+        # Counts tell when departures begin, and not how long before the event ended.
+        delay_s = max(0.0, shape.delay_s + ends.shift_s)
+        rest_s = shape.delay_s + ends.shift_s - delay_s
+        update["departures"] = _short(shape.model_copy(update={"delay_s": delay_s}))
+        if prior.duration_s is not None and rest_s:
+            update["duration_s"] = _digits(max(60.0, prior.duration_s + rest_s))
+        update["end_sd_s"] = _digits(ends.sd_s)
+        update["extra_time_probability"] = _digits(ends.longer)
+    ratios = [_log_ratio(day, registry) for day in days]
+    factor = math.exp(sum(ratios) / (len(ratios) + weight)) if ratios else 1.0
+    update |= _with_vehicles(prior, registry.venue(venue), factor)
+    rest = [
+        (ratio - math.log(factor)) ** 2 - _known_variance(day, registry)
+        for day, ratio in zip(days, ratios, strict=True)
+        if expected_people(day.event, registry.venue(venue))
+        < NEARLY_FULL * registry.venue(venue).capacity
+    ]
+    kind = prior.model_copy(update=update)
+    found = Profile(venue, name, len(days), len(come), len(leave), prior, kind, factor)
+    return found, rest
+
+
+def _log_ratio(day: EventDay, registry: Registry) -> float:
+    """Return the logarithm of an event's vehicles against those that the prior expects."""
+    return math.log(_vehicles(day) / _expected_vehicles(day, registry))
+
+
+def _vehicles(day: EventDay) -> float:
+    """Return the vehicles of an event, as both directions say, filled up by shares of roads."""
+    found = [
+        seen.vehicles / max(seen.covered, 0.1)
+        for seen in (day.arrivals, day.departures)
+        if seen is not None
+    ]
+    return float(np.mean(found))
+
+
+def _expected_vehicles(day: EventDay, registry: Registry) -> float:
+    event = day.event
+    venue, kind = registry.venue(event.venue), registry.kind(event.kind)
+    share = auto_share(venue, kind) / kind.occupancy
+    return max(1.0, mean_people(event, registry) * share)
+
+
+def _known_variance(day: EventDay, registry: Registry) -> float:
+    """Return the variance of the logarithm of vehicles that is not the attendance's."""
+    u, kind = registry.uncertainty, registry.kind(day.event.kind)
+    mean = u.no_show_mean
+    stays = mean / (1.0 - mean) / (u.no_show_concentration + 1.0)
+    low, high = u.rain_factor
+    p, wet = u.rain_probability, (low + high) / 2
+    square = p * (wet**2 + (high - low) ** 2 / 12) + 1.0 - p
+    rain = square / (p * wet + 1.0 - p) ** 2 - 1.0 if kind.open_air else 0.0
+    return stays + rain + 1.0 / _vehicles(day)
+
+
+def _cv(prior: float, spread: Sequence[float], weight: float) -> float:
+    """Return a coefficient of variation of which the prior is so many observations."""
+    if not spread:
+        return prior
+    variance = (weight * math.log1p(prior**2) + sum(spread)) / (weight + len(spread))
+    return _digits(math.sqrt(math.expm1(min(max(variance, 1e-4), 1.0))))
+
+
+def _with_vehicles(prior: Kind, venue: Venue, factor: float) -> Mapping[str, object]:
+    """Return share of cars and people per car for so many times the vehicles per person."""
+    if factor == 1.0:
+        return {}
+    if venue.auto_share is not None:  # it counts instead of the kind's
+        return {"occupancy": _digits(max(1.0, prior.occupancy / factor))}
+    most = min(factor, 1.0 / max(prior.auto_share[venue.setting], 1e-9))
+    shares: dict[Setting, float] = {
+        setting: _digits(min(1.0, share * most)) for setting, share in prior.auto_share.items()
+    }
+    occupancy = prior.occupancy if most == factor else prior.occupancy * most / factor
+    return {"auto_share": shares, "occupancy": _digits(max(1.0, occupancy))}
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _short(shape: Ingress | Egress) -> Ingress | Egress:
+    numbers = {
+        name: _digits(value)
+        for name, value in shape.model_dump().items()
+        if isinstance(value, float)
+    }
+    return shape.model_copy(update=numbers)

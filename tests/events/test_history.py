@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from signalrl.errors import ConfigError
+from signalrl.events.event_days import event_days
+from signalrl.events.history import Counts, Series, read_counts
+from tests.events.histories import changed, days_of, history, registry, weekly
+
+REGISTRY = registry()
+HEAD = "time,detector,vehicles\n"
+
+
+def read(folder: Path, text: str | bytes, interval_s: float | None = None) -> Counts:
+    path = folder / "counts.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_counts(path, REGISTRY, interval_s)
+
+
+def test_rows_in_any_order_zone_and_column_are_one_series(tmp_path: Path) -> None:
+    rows = "vehicles;detector;time;\n".replace("time;", "time")
+    rows += "3;n_in;2026-05-09T18:05\n4;n_in;2026-05-09T16:00:00Z\n0;n_in;2026-05-09T18:10+02:00\n"
+    counts = read(tmp_path, rows)
+    assert counts.interval_s == 300
+    assert counts.notes == ()
+    assert counts.series["n_in"].vehicles.tolist() == [4, 3, 0]
+    assert counts.first == datetime(2026, 5, 9, 16, tzinfo=UTC)
+    assert counts.last == datetime(2026, 5, 9, 16, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("2026-05-09T19:00,n_in,many", "a number of vehicles"),
+        ("2026-05-09T19:00,n_in,-1", "0 to 100000"),
+        ("2026-05-09T19:00,n_in,nan", "0 to 100000"),
+        ("2026-05-09T19:00,n_in,", "a number of vehicles"),
+        ("seven,n_in,1", "expected a time such as"),
+        ("0001-01-01T00:00,n_in,1", "expected a time"),
+        ("2026-05-09T18:00,n_in,1", "one row for a detector and time"),
+        ("2026-05-09T19:00,n_in", "expected 3 cells"),
+        ("2026-05-09T19:00,n_in,1,2", "expected 3 cells"),
+        ("2026-05-09T19:00,elsewhere,1", "a road of a venue"),
+        ("2026-05-09T18:02,n_in,1", "got 1 at other times"),
+        ("2026-03-29T02:30,n_in,1", "a time that the clocks show"),
+    ],
+)
+def test_a_broken_row_is_noted_and_the_rest_is_read(tmp_path: Path, row: str, why: str) -> None:
+    good = [f"2026-05-09T18:{minute:02d},n_in,5" for minute in (0, 5, 10, 15)]
+    counts = read(tmp_path, HEAD + "\n".join([*good[:2], row, *good[2:]]))
+    assert counts.series["n_in"].vehicles.tolist() == [5, 5, 5, 5]
+    (note,) = counts.notes
+    assert why in note.message
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "columns time"),
+        ("time,detector\n", "columns vehicles"),
+        ("time,detector,vehicles,time\n", "2 columns time"),
+        (HEAD, "expected counts at a road of a venue"),
+        (HEAD + "2026-05-09T18:00,elsewhere,1\n", "expected counts at a road of a venue"),
+        (HEAD + "2026-05-09T18:00,n_in,1\n", "several intervals"),
+        (HEAD + "2026-05-09T18:00,n_in,1\n2026-05-09T20:00,n_in,1\n", "60 to 3600 s"),
+        (HEAD + '2026-05-09T18:00,"n_in,1\n', "expected CSV"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_a_broken_file_is_an_error_that_says_what_to_do(
+    tmp_path: Path, text: str | bytes, why: str
+) -> None:
+    with pytest.raises(ConfigError, match=why):
+        read(tmp_path, text)
+    with pytest.raises(ConfigError, match="look at the path"):
+        read_counts(tmp_path / "none.csv", REGISTRY)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=40),
+            st.tuples(
+                st.one_of(st.datetimes().map(str), st.text(max_size=12)),
+                st.sampled_from(["n_in", "s_out", "x", ""]),
+                st.one_of(st.floats().map(str), st.integers().map(str), st.text(max_size=4)),
+            ).map(",".join),
+        ),
+        max_size=12,
+    )
+)
+def test_no_file_does_more_than_fail(tmp_path: Path, rows: list[str]) -> None:
+    try:
+        counts = read(tmp_path, (HEAD + "\n".join(rows)).encode("utf-8", "surrogatepass"))
+    except ConfigError:
+        return
+    for series in counts.series.values():
+        assert (np.diff(series.begin_s) >= counts.interval_s).all()
+        assert (series.vehicles >= 0).all()
+
+
+def test_the_night_on_which_clocks_are_set_back_has_an_hour_twice(tmp_path: Path) -> None:
+    times = [f"2026-10-25T{hour:02d}:{m:02d}" for hour in (1, 2, 2, 3) for m in (0, 15, 30, 45)]
+    rows = "\n".join(f"{time},n_in,{i}" for i, time in enumerate(times))
+    series = read(tmp_path, HEAD + rows).series["n_in"]
+    assert series.vehicles.tolist() == list(range(16))
+    assert (np.diff(series.begin_s) == 900).all()
+
+
+def test_the_night_on_which_clocks_are_set_forward_lacks_an_hour(tmp_path: Path) -> None:
+    times = [f"2026-03-29T{hour:02d}:{m:02d}" for hour in (1, 3) for m in (0, 15, 30, 45)]
+    series = read(tmp_path, HEAD + "\n".join(f"{time},n_in,1" for time in times)).series["n_in"]
+    assert (np.diff(series.begin_s) == 900).all()
+
+
+def without(counts: Counts, detector: str, part: slice) -> Counts:
+    series = dict(counts.series)
+    kept = np.ones(len(series[detector].begin_s), bool)
+    kept[part] = False
+    series[detector] = Series(series[detector].begin_s[kept], series[detector].vehicles[kept])
+    return Counts(counts.interval_s, series, ())
+
+
+def test_what_is_missing_is_not_zero() -> None:
+    events = weekly(1, REGISTRY)
+    whole = history(REGISTRY, events)
+    at = int((events[0].begin.timestamp() - whole.first.timestamp()) / 300)
+    gap = without(whole, "n_in", slice(at - 10, at - 4))
+    (day,), notes = event_days(gap, REGISTRY, events)
+    assert day.arrivals is not None
+    assert np.isnan(day.arrivals.counts).sum() == 6
+    assert notes == ()
+    gone = without(without(whole, "n_in", slice(at - 30, at)), "s_in", slice(at - 30, at))
+    (day,), (note,) = event_days(gone, REGISTRY, events)
+    assert day.arrivals is None
+    assert day.departures is not None
+    assert "75%" in note.message
+
+
+def test_every_vehicle_of_an_event_is_seen_once() -> None:
+    for day in days_of(REGISTRY, 3, REGISTRY):
+        assert day.arrivals is not None
+        assert day.departures is not None
+        assert 0.95 < day.departures.vehicles / day.arrivals.vehicles <= 1.0
+        assert sum(d.share for d in day.arrivals.detectors) == pytest.approx(1.0)
+
+
+def test_other_traffic_of_a_street_is_known_from_days_without_an_event() -> None:
+    pure = days_of(REGISTRY, 4, REGISTRY)
+    street = days_of(REGISTRY, 4, REGISTRY, street_veh_h=600)
+    for alone, among in zip(pure, street, strict=True):
+        assert alone.arrivals is not None
+        assert among.arrivals is not None
+        assert [d.edge for d in among.arrivals.detectors] == ["e_in", "w_in"]
+        assert among.arrivals.usual.mean() == pytest.approx(50, rel=0.05)
+        assert among.arrivals.vehicles == pytest.approx(alone.arrivals.vehicles, rel=0.12)
+
+
+def test_a_street_without_a_quiet_day_tells_nothing() -> None:
+    events = weekly(1, REGISTRY)
+    counts = history(REGISTRY, events, street_veh_h=600)
+    begin = events[0].begin.timestamp()
+    series = {}
+    for edge, one in counts.series.items():
+        near = (one.begin_s > begin - 4 * 3600) & (one.begin_s < begin + 7 * 3600)
+        series[edge] = Series(one.begin_s[near], one.vehicles[near])
+    days, notes = event_days(Counts(300.0, series, ()), REGISTRY, events)
+    assert days == ()
+    assert all("a day without an event" in note.message for note in notes)
+
+
+def test_two_events_at_a_time_are_left_out() -> None:
+    event = weekly(1, REGISTRY)[0]
+    events = [event, weekly(1, changed(REGISTRY))[0]]
+    days, notes = event_days(history(REGISTRY, [event]), REGISTRY, events)
+    assert days == ()
+    assert len(notes) == 2
