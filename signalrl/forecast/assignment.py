@@ -110,10 +110,11 @@ def read_roads(scenario: Scenario, capacity: Capacity) -> Roads:
         )
         for edge in net.getEdges(withInternal=False)
     }
-    return Roads(edges, tuple(tuple(_backwards(net.getEdge(a))) for a in capacity.approaches))
+    return Roads(edges, tuple(tuple(backwards(net.getEdge(a))) for a in capacity.approaches))
 
 
-def _backwards(edge: Any) -> Iterator[str]:
+def backwards(edge: Any) -> Iterator[str]:
+    """Yield an edge of sumolib's and those before it, up to where a road branches off or joins."""
     seen: set[str] = set()
     while edge.getID() not in seen:
         seen.add(edge.getID())

@@ -55,6 +55,7 @@ def load(
     entering: FloatArray,
     step_s: float,
     steps_per_bin: int,
+    first_step: int = 0,
 ) -> Loading:
     """Drive vehicles through the network.
 
@@ -67,6 +68,7 @@ def load(
         entering: Vehicles that set off in each step, ``(steps, entries, draws)``.
         step_s: Length of a step in s.
         steps_per_bin: Steps of a bin of the result.
+        first_step: Step of the window in which it begins, with an empty network.
 
     Returns:
         What happened; a last bin that is cut short is left out.
@@ -77,7 +79,7 @@ def load(
     shape = (steps // steps_per_bin, len(capacity.approaches), draws)
     found = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
     for step in range(shape[0] * steps_per_bin):
-        period = turning.period_of[min(step, len(turning.period_of) - 1)]
+        period = turning.period_of[min(first_step + step, len(turning.period_of) - 1)]
         room = lanes[period].reshape(len(capacity.lanes), -1) * np.float32(step_s)
         arrived, left = state.advance(entering[step], parts[period], room, period)
         at = step // steps_per_bin

@@ -112,29 +112,35 @@ class Traffic:
         return found
 
     def entering(
-        self, entries: Sequence[tuple[int, str]], draws: int | None = None
+        self,
+        entries: Sequence[tuple[int, str]],
+        draws: int | None = None,
+        steps: range | None = None,
     ) -> npt.NDArray[np.float32]:
         """Return who sets off by step, entry and draw, ``(steps, entries, draws)``.
 
         Args:
             entries: Kinds of traffic and the edges on which it begins.
             draws: The first so many draws; all by default.
+            steps: Steps of the window; all by default.
         """
         number = self.draws if draws is None else draws
+        steps = range(self.window.steps) if steps is None else steps
         at = {entry: i for i, entry in enumerate(entries)}
-        out = np.zeros((self.window.steps, len(entries), number), np.float32)
+        out = np.zeros((len(steps), len(entries), number), np.float32)
         rates: dict[int, FloatArray] = {}
         for key, rate in self.usual.items():
             if (entry := at.get((key.kind, key.origin))) is not None:
                 rates[entry] = rates.get(entry, 0.0) + rate
         random = stream(self.seed, "forecast usual traffic")
         for entry in sorted(rates):
-            mean = rates[entry][:, None] * self.scale[:number]
+            mean = rates[entry][steps.start : steps.stop, None] * self.scale[:number]
             out[:, entry] = random.poisson(mean) if self.drawn else mean
         for key, crowd in self.crowds.items():
             if (entry := at.get((key.kind, key.origin))) is not None:
-                mine = crowd.draw < number
-                np.add.at(out[:, entry], (crowd.step[mine], crowd.draw[mine]), 1.0)
+                mine = (crowd.draw < number) & (crowd.step >= steps.start)
+                mine &= crowd.step < steps.stop
+                np.add.at(out[:, entry], (crowd.step[mine] - steps.start, crowd.draw[mine]), 1.0)
         return out
 
 

@@ -90,11 +90,25 @@ def draw_occasion(season: Season, traffic: EventTraffic, begin_s: float, seed: i
     random = stream(seed, "occasion")
     event = season.events[random.integers(len(season.events))]
     phase = traffic.phases[random.integers(len(traffic.phases))]
+    return occasion_of(season, traffic, event, phase, begin_s)
+
+
+def occasion_of(
+    season: Season, traffic: EventTraffic, event: Event, phase: Phase, begin_s: float
+) -> Occasion:
+    """Return the episode of a phase of an event; it begins at a simulated second."""
     anchor = event.begin
     if phase == "egress":
         kind = season.registry.kind(event.kind)
         anchor = later(event.begin, usual_end_s(event, kind))
     return Occasion(event, phase, later(anchor, -traffic.lead_s[phase] - begin_s))
+
+
+def events_around(season: Season, first: datetime, last: datetime) -> Iterator[Event]:
+    """Yield the events that may have traffic between two moments."""
+    for event in season.events:
+        if event.begin - _AROUND < last and event.end + _AROUND > first:
+            yield event
 
 
 def draw_event_traffic(
@@ -118,9 +132,7 @@ def draw_event_traffic(
     if stream(seed, "happens").uniform() >= traffic.probability:
         return
     first, last = (later(occasion.clock, time_s) for time_s in (begin_s, end_s))
-    for event in season.events:
-        if event.begin - _AROUND >= last or event.end + _AROUND <= first:
-            continue
+    for event in events_around(season, first, last):
         after_s = event.begin.timestamp() - occasion.clock.timestamp()
         turnout = realise(season, traffic, event, seed)
         # SUMO takes few signs in a name, and a calendar any.

@@ -1,0 +1,117 @@
+"""The command ``signalrl forecast``: what a day's events will do to the signals."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from signalrl.forecast.days import next_day, parts_of_day
+from signalrl.forecast.forecast import look_ahead
+from signalrl.forecast.pictures import draw_forecast
+from signalrl.forecast.places import read_map
+from signalrl.forecast.problems import find_problems
+from signalrl.forecast.report import DayForecast, write_forecast
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season
+from signalrl.sumo.episode import scenario_network
+
+SHOWN = 12
+AROUND = timedelta(days=400)
+"""How far before and after a day the events of another calendar are read."""
+
+
+def forecast_day(
+    env: str,
+    calendars: tuple[Path, ...],
+    day: date | None,
+    out: Path,
+    draws: int,
+    seed: int,
+    console: Console,
+) -> DayForecast:
+    """Forecast a day of an environment and write the forecast into a folder.
+
+    Args:
+        env: Name, id or folder of an environment with events.
+        calendars: Calendars in place of the environment's own; none for these.
+        day: The day; the next one with an event by default.
+        out: Folder for what comes of it.
+        draws: How many evenings are drawn.
+        seed: Decides the draws.
+        console: Where progress is shown.
+
+    Raises:
+        SignalRLError: The environment has no events, or a file is broken.
+    """
+    scenario = load_scenario(env, settings=_settings(calendars, day))
+    network = scenario_network(scenario)
+    season = load_season(scenario)
+    for note in season.notes:
+        console.print(f"[yellow]calendar:[/yellow] {note}", highlight=False)
+    day = day or next_day(season, datetime.now(season.registry.local).date())
+    parts = parts_of_day(scenario, season, day)
+    outlooks = []
+    roads = read_map(scenario, network)
+    for part in parts:
+        with console.status(f"{scenario.name}, {day}: {part.label}, {draws} draws"):
+            outlooks.append(
+                look_ahead(
+                    scenario, network, season.registry, part.events, part.window, draws, seed
+                )
+            )
+    problems = tuple(tuple(find_problems(outlook, roads.places)) for outlook in outlooks)
+    forecast = DayForecast(scenario.name, day, draws, seed, parts, tuple(outlooks), problems)
+    write_forecast(forecast, roads, out)
+    draw_forecast(forecast, roads, out)
+    return forecast
+
+
+def show(forecast: DayForecast, out: Path, console: Console) -> None:
+    """Print the ranked problems of a forecast."""
+    titles = {
+        f"{event.title} ({event.begin:%H:%M})": None
+        for part in forecast.parts
+        for event in part.events
+        if event.begin.date() == forecast.day
+    }
+    console.print(f"[bold]{forecast.env}, {forecast.day}[/bold]: {', '.join(titles) or 'no event'}")
+    ranked = forecast.ranked()
+    if ranked:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("", "P", "where", "when", "X", "queue m", "P full", "veh h"):
+            table.add_column(name, justify="left" if name in ("where", "when") else "right")
+        for rank, p in enumerate(ranked[:SHOWN], 1):
+            table.add_row(
+                str(rank),
+                f"{p.probability:.2f}",
+                p.place.name,
+                f"{p.begin:%H:%M}-{p.end:%H:%M}",
+                f"{p.ratio:.2f}",
+                f"{p.queue_m:.0f} ({p.queue_most_m:.0f})",
+                f"{p.spills_back:.2f}",
+                f"{p.lost_veh_h:.0f}",
+            )
+        console.print(table)
+        if len(ranked) > SHOWN:
+            console.print(f"and {len(ranked) - SHOWN} more in {out / 'problems.txt'}")
+    else:
+        console.print("no problem is likely")
+    console.print(f"forecast: {out} (forecast.json, problems.txt, map.svg, timeline.svg)")
+
+
+def _settings(calendars: tuple[Path, ...], day: date | None) -> dict[str, Any]:
+    if not calendars:
+        return {}
+    middle = day or date.today()
+    return {
+        "events": {
+            "calendars": [str(path.resolve()) for path in calendars],
+            "first_day": str(middle - AROUND),
+            "last_day": str(middle + AROUND),
+        }
+    }

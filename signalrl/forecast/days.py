@@ -1,0 +1,79 @@
+"""Which times of a day are forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from signalrl.errors import ConfigError
+from signalrl.events.event import Event
+from signalrl.forecast.traffic import Window
+from signalrl.scenario.event_demand import Season, events_around, later, occasion_of
+from signalrl.scenario.schema import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a day that is forecast.
+
+    Attributes:
+        label: A word for it.
+        window: The time.
+        events: Events that may have visitors on the road then.
+    """
+
+    label: str
+    window: Window
+    events: tuple[Event, ...]
+
+
+def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, ...]:
+    """Return the parts of a day that are forecast.
+
+    That is the whole day where the usual traffic of all its hours is known (``demand.profile`` on
+    the clock of a day). Where it was recorded for an hour, that hour is laid before the beginning
+    and around the end of each event, as in the environment's episodes.
+
+    Raises:
+        ConfigError: The environment has no events, or none on this day where it needs one.
+    """
+    traffic = scenario.events
+    if traffic is None:
+        raise ConfigError(
+            f"{scenario.name}: expected an environment with events (the key events), got one "
+            "without; see docs/events.md on how to add venues and a calendar"
+        )
+    if scenario.demand is not None and scenario.demand.profile.clock == "day":
+        zone = season.registry.local
+        midnight = datetime.combine(day, time.min, zone)
+        ends = datetime.combine(day + timedelta(days=1), time.min, zone)
+        window = Window(midnight, 0.0, ends.timestamp() - midnight.timestamp())
+        return (Part("day", window, tuple(events_around(season, midnight, ends))),)
+    found = tuple(_parts(scenario, season, day))
+    if not found:
+        days = sorted({event.begin.date().isoformat() for event in season.events})
+        near = ", ".join(days[:3])
+        raise ConfigError(
+            f"{scenario.name}: expected a day with an event, such as {near}, got {day}; the "
+            "traffic of this environment is known around events only"
+        )
+    return found
+
+
+def next_day(season: Season, today: date) -> date:
+    """Return the next day with an event, or the first of the season where all are past."""
+    days = sorted({event.begin.date() for event in season.events})
+    return next((day for day in days if day >= today), days[0])
+
+
+def _parts(scenario: Scenario, season: Season, day: date) -> Iterator[Part]:
+    assert scenario.events is not None
+    for event in season.events:
+        if event.begin.date() != day:
+            continue
+        for phase in scenario.events.phases:
+            occasion = occasion_of(season, scenario.events, event, phase, scenario.begin_s)
+            window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
+            bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
+            yield Part(f"{event.title} ({phase})", window, tuple(events_around(season, *bounds)))

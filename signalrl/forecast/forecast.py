@@ -1,0 +1,215 @@
+"""Forecasts where, when and how surely traffic exceeds what the signals can serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from signalrl.events.event import Event
+from signalrl.events.venues import Registry
+from signalrl.forecast.assignment import Assignment, assign, red_delay_s
+from signalrl.forecast.loading import Loading, load
+from signalrl.forecast.traffic import Traffic, Window, draw_traffic
+from signalrl.network.capacity import Capacity, find_movements
+from signalrl.network.model import Network
+from signalrl.scenario.schema import Scenario
+from signalrl.scenario.streams import stream
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+DRAWS = 200
+BIN_S = 900.0
+LEVEL_E_S = 55.0
+"""Delay in s per vehicle from which on an approach is at level of service E, at capacity (Highway
+Capacity Manual)."""
+FEW_VEHICLES = 5.0
+"""A queue that is shorter, in vehicles, is no problem however long it waits."""
+UTILISED = 0.9
+"""Part of the lanes' capacity that traffic really finds: junctions that are full lose the rest."""
+SPREAD = 0.2
+"""Standard deviation of the logarithm of a lane's capacity, from evening to evening."""
+QUANTILES = (0.1, 0.5, 0.9)
+_QUIET_DRAWS = 20
+_BEFORE_S = 1800.0
+_AFTER_S = 5400.0
+"""How long the network is loaded before and after visitors are on the road."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What may come in a window, with one entry per bin of time, approach and draw.
+
+    Attributes:
+        window: The time.
+        bin_s: Length of a bin in s.
+        approaches: Edges before the stop lines, sorted.
+        storage: Vehicles that find room on each approach, ``(approaches,)``.
+        capacity_veh_h: What each approach discharges of its mix, ``(bins, approaches)``.
+        demand_veh_h: Traffic that comes, ``(bins, approaches, draws)``.
+        left: Vehicles that pass the stop line, of the same shape.
+        queue: Vehicles delayed there, by red and by others, as a mean over the bin.
+        outside: Vehicles that wait there for room to enter the network.
+    """
+
+    window: Window
+    bin_s: float
+    approaches: tuple[str, ...]
+    storage: FloatArray
+    capacity_veh_h: FloatArray
+    demand_veh_h: FloatArray
+    left: FloatArray
+    queue: FloatArray
+    outside: FloatArray
+
+    @cached_property
+    def ratio(self) -> FloatArray:
+        """Demand over capacity X."""
+        found: FloatArray = self.demand_veh_h / self.capacity_veh_h[:, :, None]
+        return found
+
+    @cached_property
+    def delay_s(self) -> FloatArray:
+        """Mean delay per vehicle that passes, in s."""
+        return delay_s(self.queue + self.outside, self.left, self.bin_s)
+
+    @cached_property
+    def problem(self) -> npt.NDArray[np.bool_]:
+        """Whether an approach is at level of service E or F."""
+        return is_problem(self.queue + self.outside, self.left, self.bin_s)
+
+
+def delay_s(queue: npt.ArrayLike, left: npt.ArrayLike, bin_s: float) -> FloatArray:
+    """Return the mean delay per vehicle in s, by Little's law.
+
+    Args:
+        queue: Vehicles delayed, as a mean over a bin.
+        left: Vehicles that passed in it.
+        bin_s: Length of the bin in s.
+    """
+    found: FloatArray = np.asarray(queue) * bin_s / np.maximum(np.asarray(left), 1.0)
+    return found
+
+
+def is_problem(queue: npt.ArrayLike, left: npt.ArrayLike, bin_s: float) -> npt.NDArray[np.bool_]:
+    """Return where an approach is at level of service E or F, with more than a few vehicles."""
+    slow = delay_s(queue, left, bin_s) > LEVEL_E_S
+    found: npt.NDArray[np.bool_] = slow & (np.asarray(queue) > FEW_VEHICLES)
+    return found
+
+
+def look_ahead(
+    scenario: Scenario,
+    network: Network,
+    registry: Registry | None,
+    events: Iterable[Event],
+    window: Window,
+    draws: int = DRAWS,
+    seed: int = 0,
+    bin_s: float = BIN_S,
+) -> Outlook:
+    """Draw what may come in a window.
+
+    Args:
+        scenario: Its network, and its traffic on any day.
+        network: Its signals.
+        registry: The venues of the events.
+        events: Those of which visitors may be on the road.
+        window: The time; the network is empty at its begin.
+        draws: How many evenings are drawn.
+        seed: Decides everything.
+        bin_s: Length of a bin of the result in s, a multiple of the window's steps.
+
+    Raises:
+        ConfigError: A venue has no roads, or the traffic has no date.
+        NetworkError: Nobody passes a signal.
+        SimulationError: SUMO's router failed.
+    """
+    capacity = Capacity(find_movements(network))
+    traffic = draw_traffic(scenario, registry, events, window, draws, seed)
+    found = assign(scenario, capacity, traffic)
+    return outlook(capacity, found, traffic, bin_s)
+
+
+def outlook(
+    capacity: Capacity, found: Assignment, traffic: Traffic, bin_s: float = BIN_S
+) -> Outlook:
+    """Load the network with all draws; see :func:`look_ahead`.
+
+    Hours without visitors are those of any day: a few draws stand for all of them.
+    """
+    per_bin = round(bin_s / traffic.window.step_s)
+    bins = traffic.window.steps // per_bin
+    shape = (bins, len(capacity.approaches), traffic.draws)
+    whole = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
+    spans = _busy_bins(traffic, per_bin)
+    if spans != [(0, bins)]:
+        few = min(_QUIET_DRAWS, traffic.draws)
+        loading = _load(capacity, found, traffic, range(bins * per_bin), per_bin, few)
+        repeated = np.arange(traffic.draws) % few
+        for part, of_all in zip(_arrays(loading), _arrays(whole), strict=True):
+            of_all[:] = part[:, :, repeated]
+    for first, last in spans:
+        before = max(0, first - round(_BEFORE_S / bin_s))  # so that the network fills
+        steps = range(before * per_bin, last * per_bin)
+        loading = _load(capacity, found, traffic, steps, per_bin, traffic.draws)
+        for part, of_all in zip(_arrays(loading), _arrays(whole), strict=True):
+            of_all[first:last] = part[first - before :]
+    turning = found.turning
+    volumes = turning.flows.sum(axis=1)
+    periods = turning.period_of[::per_bin][:bins]
+    delayed = whole.queue + whole.left * (red_delay_s(capacity, volumes)[periods, :, None] / bin_s)
+    return Outlook(
+        traffic.window,
+        bin_s,
+        capacity.approaches,
+        turning.storage,
+        UTILISED * capacity.of_approaches(volumes)[periods],
+        whole.arrived * (3600.0 / bin_s),
+        whole.left,
+        delayed,
+        whole.outside,
+    )
+
+
+def _load(
+    capacity: Capacity,
+    found: Assignment,
+    traffic: Traffic,
+    steps: range,
+    per_bin: int,
+    draws: int,
+) -> Loading:
+    lanes = (len(capacity.lanes), draws)
+    noise = stream(traffic.seed, "forecast capacity").standard_normal(lanes)
+    return load(
+        capacity,
+        found.turning,
+        found.parts,
+        found.lanes_veh_s[:, :, None] * UTILISED * np.exp(SPREAD * noise),
+        traffic.entering(found.turning.entries, draws, steps),
+        traffic.window.step_s,
+        per_bin,
+        steps.start,
+    )
+
+
+def _busy_bins(traffic: Traffic, per_bin: int) -> list[tuple[int, int]]:
+    """Return the spans of bins, first and behind the last, in which visitors are on the road."""
+    bins = traffic.window.steps // per_bin
+    busy = np.zeros(bins, np.bool_)
+    for crowd in traffic.crowds.values():
+        busy[np.minimum(np.unique(crowd.step) // per_bin, bins - 1)] = True
+    after = round(_AFTER_S / (per_bin * traffic.window.step_s))
+    for place in np.flatnonzero(busy):
+        busy[place : place + after + 1] = True
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], busy, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _arrays(loading: Loading) -> tuple[npt.NDArray[np.float32], ...]:
+    return loading.arrived, loading.left, loading.queue, loading.outside

@@ -1,0 +1,153 @@
+"""Writes a forecast for people and for other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from signalrl import __version__
+from signalrl.events.event import Event
+from signalrl.forecast.days import Part
+from signalrl.forecast.forecast import QUANTILES, Outlook
+from signalrl.forecast.places import Map
+from signalrl.forecast.problems import Problem
+
+ROUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DayForecast:
+    """The forecast of a day.
+
+    Attributes:
+        env: Name of the environment.
+        day: The day.
+        draws: Evenings that were drawn.
+        seed: Decides the draws.
+        parts: What was forecast.
+        outlooks: What may come in each part.
+        problems: Ranked problems of each part.
+        lockup: Probability of a gridlock in each part.
+    """
+
+    env: str
+    day: date
+    draws: int
+    seed: int
+    parts: tuple[Part, ...]
+    outlooks: tuple[Outlook, ...]
+    problems: tuple[tuple[Problem, ...], ...]
+
+    def ranked(self) -> list[Problem]:
+        """Return the problems of all parts, the costliest first."""
+        found = [problem for part in self.problems for problem in part]
+        return sorted(found, key=lambda p: (-p.probability * p.lost_veh_h, p.begin))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the forecast as plain JSON data; quantiles are those of ``quantiles``."""
+        return {
+            "env": self.env,
+            "day": self.day.isoformat(),
+            "draws": self.draws,
+            "seed": self.seed,
+            "version": __version__,
+            "quantiles": list(QUANTILES),
+            "problems": [problem.to_dict() for problem in self.ranked()],
+            "parts": [
+                {
+                    "label": part.label,
+                    "events": [_event(event) for event in part.events],
+                    "begin": part.window.moment(0.0).isoformat(),
+                    "bin_s": outlook.bin_s,
+                    "approaches": _approaches(outlook),
+                }
+                for part, outlook in zip(self.parts, self.outlooks, strict=True)
+            ],
+        }
+
+
+def write_forecast(forecast: DayForecast, roads: Map, out: Path) -> list[Path]:
+    """Write ``forecast.json``, ``forecast.geojson`` and ``problems.txt``; return their paths.
+
+    The GeoJSON is left out where the network does not know where on earth it lies.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    data = forecast.to_dict()
+    problems = [problem.sentence() for problem in forecast.ranked()]
+    paths = [out / "forecast.json", out / "problems.txt"]
+    paths[0].write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    paths[1].write_text("\n".join(problems or ["no problem is likely"]) + "\n", encoding="utf-8")
+    if roads.lonlat is not None:
+        paths.append(out / "forecast.geojson")
+        features = _features(forecast, roads.lonlat)
+        paths[-1].write_text(
+            json.dumps({"type": "FeatureCollection", "features": features}) + "\n",
+            encoding="utf-8",
+        )
+    return paths
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "title": event.title,
+        "venue": event.venue,
+        "begin": event.begin.isoformat(),
+        "end": event.end.isoformat(),
+        "attendance": event.attendance,
+    }
+
+
+def _approaches(outlook: Outlook) -> dict[str, dict[str, Any]]:
+    waiting = outlook.queue + outlook.outside
+    series = {
+        "demand_veh_h": np.quantile(outlook.demand_veh_h, QUANTILES, axis=2),
+        "ratio": np.quantile(outlook.ratio, QUANTILES, axis=2),
+        "queue_veh": np.quantile(waiting, QUANTILES, axis=2),
+        "delay_s": np.quantile(outlook.delay_s, QUANTILES, axis=2),
+    }
+    odds = {
+        "capacity_veh_h": outlook.capacity_veh_h,
+        "p_ratio_over_0.9": (outlook.ratio > 0.9).mean(axis=2),
+        "p_ratio_over_1": (outlook.ratio > 1.0).mean(axis=2),
+        "p_problem": outlook.problem.mean(axis=2),
+        "p_spillback": (waiting > outlook.storage[:, None]).mean(axis=2),
+    }
+    return {
+        edge: {
+            "storage_veh": round(float(outlook.storage[i]), 1),
+            **{name: _rounded(values[:, :, i]) for name, values in series.items()},
+            **{name: _rounded(values[:, i]) for name, values in odds.items()},
+        }
+        for i, edge in enumerate(outlook.approaches)
+    }
+
+
+def _features(
+    forecast: DayForecast, lonlat: Mapping[str, Sequence[tuple[float, float]]]
+) -> list[dict[str, Any]]:
+    worst: dict[str, Problem] = {}
+    for problem in forecast.ranked():
+        worst.setdefault(problem.place.edge, problem)
+    return [
+        {
+            "type": "Feature",
+            "geometry": {"type": "LineString", "coordinates": [list(p) for p in points]},
+            "properties": {
+                "edge": edge,
+                "p_problem": round(problem.probability, ROUND) if problem else 0.0,
+                **(problem.to_dict() if problem else {}),
+            },
+        }
+        for edge, points in sorted(lonlat.items())
+        for problem in (worst.get(edge),)
+    ]
+
+
+def _rounded(values: Any) -> Any:
+    return np.round(np.asarray(values, np.float64), ROUND).tolist()

@@ -1,0 +1,50 @@
+"""Scores forecasts by what really happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """How well problems are found.
+
+    Attributes:
+        recall: Part of the problems that were forecast.
+        precision: Part of the forecast problems that came.
+    """
+
+    recall: float
+    precision: float
+
+
+def detection(probability: FloatArray, happened: BoolArray, threshold: float) -> Detection:
+    """Return how well a threshold on probabilities finds what happened; arrays of one shape."""
+    warned = probability >= threshold
+    hits = float((warned & happened).sum())
+    return Detection(hits / max(1.0, float(happened.sum())), hits / max(1.0, float(warned.sum())))
+
+
+def pinball(forecast: FloatArray, happened: FloatArray, quantiles: Sequence[float]) -> float:
+    """Return the mean pinball loss of quantiles (Koenker and Bassett, Econometrica 46, 1978).
+
+    Args:
+        forecast: ``(quantiles, ...)``.
+        happened: ``(...)``.
+        quantiles: Which ones, such as 0.1, 0.5 and 0.9.
+    """
+    levels = np.array(quantiles).reshape(-1, *([1] * happened.ndim))
+    over = happened - forecast
+    return float(np.maximum(levels * over, (levels - 1.0) * over).mean())
+
+
+def coverage(low: FloatArray, high: FloatArray, happened: FloatArray) -> float:
+    """Return the part of what happened that lies between two quantiles, both included."""
+    return float(((low <= happened) & (happened <= high)).mean())
