@@ -1,0 +1,85 @@
+"""Signal plans for an evening with an event, from the calendar: fixed in time, or actuated.
+
+They know what the calendar says, begin, end and people of the events, and what drives on any other
+day; they know nothing of the traffic that is drawn. See :mod:`signalrl.forecast.evening`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from signalrl.benchmark.programs.logic import Logic, Step, write_logics
+from signalrl.benchmark.programs.site import Site
+from signalrl.events.event import Event
+from signalrl.events.venues import Registry
+from signalrl.forecast.evening import Period, as_expected, plan_evening
+from signalrl.forecast.plans import MAX_CYCLE_S, MIN_CYCLE_S, Bounds
+from signalrl.forecast.switching import unroll
+from signalrl.forecast.traffic import Window
+from signalrl.scenario.event_demand import draw_occasion, load_season
+
+PROGRAM = "signalrl-event-plan"
+
+
+def write(
+    site: Site,
+    *,
+    late_s: float = 0.0,
+    attendance_factor: float = 1.0,
+    min_cycle_s: float = MIN_CYCLE_S,
+    max_cycle_s: float = MAX_CYCLE_S,
+    coordinated: bool = True,
+) -> Path:
+    """Write the plans of an episode as one long program for each signal.
+
+    Args:
+        site: The episode.
+        late_s: By how many s the calendar has events too late, so that plans change too late; too
+            early where it is below 0.
+        attendance_factor: How many times the people that may be expected the calendar expects.
+        min_cycle_s: Shortest cycle in whole s.
+        max_cycle_s: Longest cycle in whole s, unless the shortest greens need more.
+        coordinated: Whether all signals have one cycle, with offsets for green waves.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: The scenario has surges, which no calendar knows.
+        NetworkError: Nobody passes a signal.
+        SimulationError: A tool of SUMO failed.
+    """
+    bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
+    periods = evening(site, late_s, attendance_factor, bounds, coordinated=coordinated)
+    scenario = site.scenario
+    logics = []
+    for signal in site.network.signals:
+        plans = [(period.begin_s, period.plans[signal.id]) for period in periods]
+        shown = unroll(signal, plans, scenario.end_s, scenario.timing)
+        steps = tuple(Step(state, float(duration_s)) for state, duration_s in shown)
+        logics.append(Logic(signal.id, "static", PROGRAM, steps, scenario.begin_s))
+    return write_logics(logics, site.folder / "event-plan.add.xml")
+
+
+def evening(
+    site: Site, late_s: float, factor: float, bounds: Bounds, *, coordinated: bool
+) -> tuple[Period, ...]:
+    """Design the plans of an episode."""
+    scenario = site.scenario
+    begin_s, end_s = scenario.begin_s, scenario.end_s
+    events: tuple[Event, ...] = ()
+    registry: Registry | None = None
+    if scenario.events is None:
+        raise NotImplementedError
+    season = load_season(scenario)
+    occasion = draw_occasion(season, scenario.events, begin_s, site.seed)
+    registry = season.registry
+    window = Window(occasion.clock, begin_s, end_s)
+    anchor_s = begin_s + scenario.events.lead_s[occasion.phase] + late_s
+    if scenario.events.probability > 0:
+        first, last = window.moment(0.0), window.moment(end_s - begin_s)
+        near = [e for e in season.events if abs(e.begin.timestamp() - first.timestamp()) < 86400]
+        events = as_expected(registry, near, late_s, factor)
+    return plan_evening(
+        scenario, site.network, registry, events, window, anchor_s, bounds, coordinated=coordinated
+    )
