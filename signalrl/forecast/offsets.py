@@ -51,14 +51,10 @@ def with_offsets(
     lengths = list(cycles.values())
     cycle_s = max(sorted(set(lengths)), key=lengths.count)
     joined = {s.id: s for s in network.signals if cycles[s.id] == cycle_s}
-    greens = {
-        name: _greens(signal, plans[name], rules, cycle_s) for name, signal in joined.items()
-    }
+    greens = {name: _greens(signal, plans[name], rules, cycle_s) for name, signal in joined.items()}
     links = _links(turning, capacity, volumes_veh_h, greens)
     offsets = _settle(sorted(joined), links, cycle_s)
-    return {
-        name: replace(plan, offset_s=offsets.get(name)) for name, plan in plans.items()
-    }
+    return {name: replace(plan, offset_s=offsets.get(name)) for name, plan in plans.items()}
 
 
 class _Between:
@@ -80,7 +76,9 @@ def _links(
     shares = turning.hop_share.mean(axis=0)
     streams: dict[tuple[str, str, tuple[str, str]], FloatArray] = {}
     flows: dict[tuple[str, str, tuple[str, str]], float] = defaultdict(float)
-    for hop, (a, b) in enumerate(zip(turning.hop_from % count, turning.hop_to % count, strict=True)):
+    for hop, (a, b) in enumerate(
+        zip(turning.hop_from % count, turning.hop_to % count, strict=True)
+    ):
         first, second = movements[int(a)], movements[int(b)]
         if first.signal == second.signal or not {first.signal, second.signal} <= set(greens):
             continue
@@ -150,7 +148,8 @@ def _settle(
     while len(offsets) < len(names):
         rest = [name for name in names if name not in offsets]
         name = max(
-            rest, key=lambda n: (sum(weight[n, o] for o in offsets), sum(weight[n, o] for o in rest))
+            rest,
+            key=lambda n: (sum(weight[n, o] for o in offsets), sum(weight[n, o] for o in rest)),
         )
         offsets[name] = best(name)
     for _ in range(_PASSES):

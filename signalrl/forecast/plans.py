@@ -17,7 +17,7 @@ from itertools import combinations, pairwise, permutations
 import numpy as np
 import numpy.typing as npt
 
-from signalrl.network.capacity import SATURATION_VEH_H, Capacity, find_movements
+from signalrl.network.capacity import SATURATION_VEH_H, Capacity, Key, find_movements
 from signalrl.network.model import Network, Program, ProgramStep, Signal
 from signalrl.network.timing import GREEN, TimingRules, min_green_s, transition
 
@@ -139,9 +139,9 @@ class Designer:
         self._bounds = bounds or Bounds()
         self._choices = {s.id: tuple(self._orders(s)) for s in network.signals}
 
-    def design(self, volumes_veh_h: FloatArray, cycle_s: int | None = None) -> Mapping[
-        str, SignalPlan
-    ]:
+    def design(
+        self, volumes_veh_h: FloatArray, cycle_s: int | None = None
+    ) -> Mapping[str, SignalPlan]:
         """Return a plan for each signal.
 
         Args:
@@ -185,9 +185,7 @@ class Designer:
                     yield min(orders, key=lambda order: self._lost_s(signal, order))
 
     def _lost_s(self, signal: Signal, order: tuple[int, ...]) -> int:
-        return sum(
-            change_s(signal, a, b, self._rules) for a, b in pairwise((*order, order[0]))
-        )
+        return sum(change_s(signal, a, b, self._rules) for a, b in pairwise((*order, order[0])))
 
     def _timed(
         self, orders: Mapping[str, tuple[int, ...]], volumes: FloatArray, cycle_s: int | None
@@ -198,12 +196,16 @@ class Designer:
         every = find_movements(self._network)
         at = {m.key: i for i, m in enumerate(every)}
         part = Network(tuple(signals), self._network.lanes, self._network.zones)
-        for turn in range(_ROUNDS + 1):
+
+        def loaded() -> _Lanes:
             programs = {s.signal.id: s.plan.program(s.signal, self._rules) for s in sites}
-            lanes = _Lanes(Capacity(find_movements(part, programs)), volumes, at)
-            if turn < _ROUNDS:
-                for site in sites:
-                    site.adapt(lanes.used)
+            return _Lanes(Capacity(find_movements(part, programs)), volumes, at)
+
+        for _ in range(_ROUNDS):
+            lanes = loaded()
+            for site in sites:
+                site.adapt(lanes.used)
+        lanes = loaded()
         return {s.signal.id: (lanes.delay(s.signal), s.plan) for s in sites}
 
 
@@ -214,7 +216,7 @@ class _Lanes:
         used: Demand over capacity by lane.
     """
 
-    def __init__(self, capacity: Capacity, volumes: FloatArray, at: Mapping[object, int]) -> None:
+    def __init__(self, capacity: Capacity, volumes: FloatArray, at: Mapping[Key, int]) -> None:
         mine = volumes[[at[m.key] for m in capacity.movements]]
         parts = capacity.split(mine)
         wanted = capacity.sum_by_lane(parts * mine[capacity.pair_movement])
@@ -223,14 +225,16 @@ class _Lanes:
         self.used = dict(zip(capacity.lanes, used.tolist(), strict=True))
         cycles_s = capacity.cycles_s[capacity.pair_movement[capacity.lane_starts]]
         waits = wanted * control_delay_s(used, lets, cycles_s) / 3600.0
-        self._waits = dict(zip(capacity.lanes, waits.tolist(), strict=True))
+        self._waits: dict[str, float] = dict(zip(capacity.lanes, waits.tolist(), strict=True))
 
     def delay(self, signal: Signal) -> float:
         """Return how many vehicles wait at a signal in the mean."""
         return sum(self._waits.get(lane, 0.0) for lane in signal.approach_lanes)
 
 
-def control_delay_s(used: FloatArray, capacity_veh_h: FloatArray, cycle_s: FloatArray) -> FloatArray:
+def control_delay_s(
+    used: FloatArray, capacity_veh_h: FloatArray, cycle_s: FloatArray
+) -> FloatArray:
     """Return the mean delay of the Highway Capacity Manual, uniform and of queues that stay.
 
     Args:

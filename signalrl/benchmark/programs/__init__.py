@@ -72,6 +72,11 @@ PROGRAMS: dict[str, Program] = {
         "Webster 1958; FHWA, Managing Travel for Planned Special Events, FHWA-OP-04-010",
         event_plan.write,
     ),
+    "event-plan-actuated": Program(
+        "SUMO's gap-based actuation of the phases and longest greens of the evening's plans",
+        "as event-plan and actuated",
+        event_plan.write_actuated,
+    ),
     "floor": Program(
         "everything green at once: a bound, not a controller",
         "SUMO's right of way at protected greens",

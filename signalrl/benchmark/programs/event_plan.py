@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from signalrl.benchmark.programs.actuated import Actuation
 from signalrl.benchmark.programs.logic import Logic, Step, write_logics
 from signalrl.benchmark.programs.site import Site
+from signalrl.benchmark.programs.skipping import Setting, skipping_logic
 from signalrl.events.event import Event
 from signalrl.events.venues import Registry
 from signalrl.forecast.evening import Period, as_expected, plan_evening
@@ -19,6 +21,8 @@ from signalrl.forecast.traffic import Window
 from signalrl.scenario.event_demand import draw_occasion, load_season
 
 PROGRAM = "signalrl-event-plan"
+ACTUATED_PROGRAM = "signalrl-event-plan-actuated"
+HEADROOM = 1.3
 
 
 def write(
@@ -58,6 +62,51 @@ def write(
         shown = unroll(signal, plans, scenario.end_s, scenario.timing)
         steps = tuple(Step(state, float(duration_s)) for state, duration_s in shown)
         logics.append(Logic(signal.id, "static", PROGRAM, steps, scenario.begin_s))
+    return write_logics(logics, site.folder / "event-plan.add.xml")
+
+
+def write_actuated(
+    site: Site,
+    *,
+    late_s: float = 0.0,
+    attendance_factor: float = 1.0,
+    min_cycle_s: float = MIN_CYCLE_S,
+    max_cycle_s: float = MAX_CYCLE_S,
+    headroom: float = HEADROOM,
+) -> Path:
+    """Write actuated programs with the phases and longest greens of each period's plan.
+
+    Args:
+        site: The episode.
+        late_s: By how many s the calendar has events too late, so that plans change too late; too
+            early where it is below 0.
+        attendance_factor: How many times the people that may be expected the calendar expects.
+        min_cycle_s: Shortest cycle of the plans in whole s.
+        max_cycle_s: Longest cycle of the plans in whole s, unless the shortest greens need more.
+        headroom: Longest green over the plan's green.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: The scenario has surges, which no calendar knows.
+        NetworkError: Nobody passes a signal.
+        SimulationError: A tool of SUMO failed.
+    """
+    bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
+    periods = evening(site, late_s, attendance_factor, bounds, coordinated=False)
+    actuation, rules = Actuation(), site.scenario.timing
+    logics = []
+    for signal in site.network.signals:
+        settings = []
+        for period in periods:
+            plan = period.plans[signal.id]
+            greens = zip(plan.phases, plan.greens_s, strict=True)
+            longest_s = {p: float(round(headroom * green_s)) for p, green_s in greens}
+            settings.append(Setting(period.begin_s, longest_s))
+        logics.append(
+            skipping_logic(site.network, signal, rules, actuation, ACTUATED_PROGRAM, settings)
+        )
     return write_logics(logics, site.folder / "event-plan.add.xml")
 
 
