@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,7 @@ def plan_evening(
     bounds: Bounds | None = None,
     *,
     coordinated: bool = True,
+    reactions: int = 0,
 ) -> tuple[Period, ...]:
     """Design the plans of a window of time.
 
@@ -71,26 +73,43 @@ def plan_evening(
             hour before and after they may change, too. The begin of the window by default.
         bounds: What plans may be.
         coordinated: Whether all signals have one cycle, with offsets for green waves.
+        reactions: How often the plans are designed anew for the ways that drivers take under them.
 
     Raises:
         ConfigError: No calendar can tell the scenario's traffic.
         NetworkError: Nobody passes a signal.
         SimulationError: SUMO's router failed.
     """
-    rules = scenario.timing
-    stored = Capacity(find_movements(network))
     traffic = draw_traffic(scenario, registry, events, window, DRAWS)
-    found = assign(scenario, stored, traffic, TURNS)
-    designer = Designer(network, rules, bounds)
+    designer = Designer(network, scenario.timing, bounds)
+    slices = _slices(traffic, window.begin_s if anchor_s is None else anchor_s)
+    capacity = Capacity(find_movements(network))
+    found, volumes = _expected(scenario, capacity, traffic, slices)
+    for _ in range(reactions):
+        # Drivers choose other ways once the plans have changed what these let through.
+        busiest = max(volumes, key=lambda of_period: float(of_period.sum()))
+        capacity = designer.capacity(designer.design(busiest))
+        found, volumes = _expected(scenario, capacity, traffic, slices)
     periods = []
-    for begin_s, end_s in _slices(traffic, window.begin_s if anchor_s is None else anchor_s):
-        volumes = _volumes(found, traffic, begin_s, end_s)
-        plans = designer.design(volumes)
+    for (begin_s, end_s), of_period in zip(slices, volumes, strict=True):
+        plans = designer.design(of_period)
         if coordinated:
-            plans = designer.design(volumes, designer.common_cycle_s(plans))
-            plans = with_offsets(network, rules, found.turning, stored, volumes, plans)
-        periods.append(Period(begin_s, end_s, volumes, plans))
+            plans = designer.design(of_period, designer.common_cycle_s(plans))
+            plans = with_offsets(
+                network, scenario.timing, found.turning, capacity, of_period, plans
+            )
+        periods.append(Period(begin_s, end_s, of_period, plans))
     return tuple(periods)
+
+
+def _expected(
+    scenario: Scenario,
+    capacity: Capacity,
+    traffic: Traffic,
+    slices: Sequence[tuple[float, float]],
+) -> tuple[Assignment, list[FloatArray]]:
+    found = assign(scenario, capacity, traffic, TURNS)
+    return found, [_volumes(found, traffic, begin_s, end_s) for begin_s, end_s in slices]
 
 
 def as_expected(
@@ -125,7 +144,7 @@ def _slices(traffic: Traffic, anchor_s: float) -> list[tuple[float, float]]:
     bounds = [window.begin_s, *edges, window.end_s]
     rate = sum((_rates(traffic)[kind] for kind in (1, 2)), np.zeros(window.steps))
     found: list[tuple[float, float, bool]] = []
-    for begin_s, end_s in zip(bounds, bounds[1:], strict=False):
+    for begin_s, end_s in pairwise(bounds):
         quiet = not rate[_steps(window, begin_s, end_s)].any()
         if quiet and found and found[-1][2]:
             begin_s = found.pop()[0]

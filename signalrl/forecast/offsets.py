@@ -51,7 +51,10 @@ def with_offsets(
     lengths = list(cycles.values())
     cycle_s = max(sorted(set(lengths)), key=lengths.count)
     joined = {s.id: s for s in network.signals if cycles[s.id] == cycle_s}
-    greens = {name: _greens(signal, plans[name], rules, cycle_s) for name, signal in joined.items()}
+    edges = {lane.id: lane.edge for lane in network.lanes}
+    greens = {
+        name: _greens(signal, plans[name], rules, cycle_s, edges) for name, signal in joined.items()
+    }
     links = _links(turning, capacity, volumes_veh_h, greens)
     offsets = _settle(sorted(joined), links, cycle_s)
     return {name: replace(plan, offset_s=offsets.get(name)) for name, plan in plans.items()}
@@ -161,7 +164,11 @@ def _settle(
 
 
 def _greens(
-    signal: Signal, plan: SignalPlan, rules: TimingRules, cycle_s: int
+    signal: Signal,
+    plan: SignalPlan,
+    rules: TimingRules,
+    cycle_s: int,
+    edges: Mapping[str, str],
 ) -> dict[tuple[str, str], FloatArray]:
     """Return of each movement in which seconds of the cycle it may go, by its edges."""
     shown = [
@@ -171,9 +178,9 @@ def _greens(
     ]
     found: dict[tuple[str, str], FloatArray] = {}
     for link in signal.links:
-        if link.crossing:
+        if link.crossing or link.from_lane not in edges or link.to_lane not in edges:
             continue
-        key = (link.from_lane.rpartition("_")[0], link.to_lane.rpartition("_")[0])
+        key = (edges[link.from_lane], edges[link.to_lane])
         mine = np.array([float(state[link.position] in GREEN) for state in shown])
         found[key] = np.maximum(found.get(key, np.zeros(cycle_s)), mine)
     return found

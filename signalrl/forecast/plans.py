@@ -27,8 +27,8 @@ MIN_CYCLE_S = 40
 MAX_CYCLE_S = 90
 PERIOD_H = 0.5
 """Time for which a queue may grow before the next plan, in the delay of full lanes."""
-_ROUNDS = 8
-"""Rounds in which greens and cycle are found."""
+_ROUNDS = 12
+"""Rounds in which greens and cycle are found; the best counts."""
 _MOST_PHASES = 5
 """Signals with more phases keep all of them, in their order."""
 _LEAST_NEED = 0.02
@@ -201,12 +201,15 @@ class Designer:
             programs = {s.signal.id: s.plan.program(s.signal, self._rules) for s in sites}
             return _Lanes(Capacity(find_movements(part, programs)), volumes, at)
 
+        best: dict[str, tuple[float, SignalPlan]] = {}
         for _ in range(_ROUNDS):
             lanes = loaded()
             for site in sites:
+                name, delay = site.signal.id, lanes.delay(site.signal)
+                if name not in best or delay < best[name][0]:
+                    best[name] = delay, site.plan
                 site.adapt(lanes.used)
-        lanes = loaded()
-        return {s.signal.id: (lanes.delay(s.signal), s.plan) for s in sites}
+        return best
 
 
 class _Lanes:
@@ -274,11 +277,11 @@ class _Timing:
         """Move greens to the phases whose lanes are fuller, and the cycle to Webster's."""
         cycle_s = sum(self.plan.greens_s) + self._lost_s
         needs = [max((used[k] for k in lanes), default=0.0) for lanes in self._lanes]
-        ratios = [
-            max(need, _LEAST_NEED) * green_s / cycle_s
-            for need, green_s in zip(needs, self.plan.greens_s, strict=True)
-        ]
-        self.plan = self._shared(self._bounded(webster_cycle_s(self._lost_s, sum(ratios))), ratios)
+        greens = [green_s / cycle_s for green_s in self.plan.greens_s]
+        ratios = [max(n, _LEAST_NEED) * g for n, g in zip(needs, greens, strict=True)]
+        # What a lane lets through jumps where those who yield find gaps no more: go half the way.
+        weights = [math.sqrt(ratio * g) for ratio, g in zip(ratios, greens, strict=True)]
+        self.plan = self._shared(self._bounded(webster_cycle_s(self._lost_s, sum(ratios))), weights)
 
     def _bounded(self, cycle_s: float) -> int:
         if self._cycle_s is not None:

@@ -6,6 +6,8 @@ day; they know nothing of the traffic that is drawn. See :mod:`signalrl.forecast
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from signalrl.benchmark.programs.actuated import Actuation
@@ -13,7 +15,6 @@ from signalrl.benchmark.programs.logic import Logic, Step, write_logics
 from signalrl.benchmark.programs.site import Site
 from signalrl.benchmark.programs.skipping import Setting, skipping_logic
 from signalrl.events.event import Event
-from signalrl.events.venues import Registry
 from signalrl.forecast.evening import Period, as_expected, plan_evening
 from signalrl.forecast.plans import MAX_CYCLE_S, MIN_CYCLE_S, Bounds
 from signalrl.forecast.switching import unroll
@@ -22,7 +23,9 @@ from signalrl.scenario.event_demand import draw_occasion, load_season
 
 PROGRAM = "signalrl-event-plan"
 ACTUATED_PROGRAM = "signalrl-event-plan-actuated"
-HEADROOM = 1.3
+HEADROOM = 1.5
+AROUND = timedelta(days=1)
+"""Events that begin this long before or after an episode may have traffic in it."""
 
 
 def write(
@@ -113,22 +116,27 @@ def write_actuated(
 def evening(
     site: Site, late_s: float, factor: float, bounds: Bounds, *, coordinated: bool
 ) -> tuple[Period, ...]:
-    """Design the plans of an episode."""
+    """Design the plans of an episode: of its event, or of any day where it has none."""
     scenario = site.scenario
-    begin_s, end_s = scenario.begin_s, scenario.end_s
-    events: tuple[Event, ...] = ()
-    registry: Registry | None = None
-    if scenario.events is None:
-        raise NotImplementedError
+    window = Window(datetime(2000, 1, 1, tzinfo=UTC), scenario.begin_s, scenario.end_s)
+    if scenario.events is None:  # no hour of a day matters then
+        return plan_evening(
+            scenario, site.network, None, (), window, None, bounds, coordinated=coordinated
+        )
     season = load_season(scenario)
-    occasion = draw_occasion(season, scenario.events, begin_s, site.seed)
-    registry = season.registry
-    window = Window(occasion.clock, begin_s, end_s)
-    anchor_s = begin_s + scenario.events.lead_s[occasion.phase] + late_s
-    if scenario.events.probability > 0:
-        first, last = window.moment(0.0), window.moment(end_s - begin_s)
-        near = [e for e in season.events if abs(e.begin.timestamp() - first.timestamp()) < 86400]
-        events = as_expected(registry, near, late_s, factor)
+    occasion = draw_occasion(season, scenario.events, scenario.begin_s, site.seed)
+    window = replace(window, clock=occasion.clock)
+    near: list[Event] = []
+    if scenario.events.probability > 0.0:
+        first, last = window.moment(0.0) - AROUND, window.moment(scenario.horizon_s) + AROUND
+        near = [e for e in season.events if first < e.begin < last]
     return plan_evening(
-        scenario, site.network, registry, events, window, anchor_s, bounds, coordinated=coordinated
+        scenario,
+        site.network,
+        season.registry,
+        as_expected(season.registry, near, late_s, factor),
+        window,
+        scenario.begin_s + scenario.events.lead_s[occasion.phase] + late_s,
+        bounds,
+        coordinated=coordinated,
     )
