@@ -85,11 +85,14 @@ def plan_evening(
     slices = _slices(traffic, window.begin_s if anchor_s is None else anchor_s)
     capacity = Capacity(find_movements(network))
     found, volumes = _expected(scenario, capacity, traffic, slices)
-    for _ in range(reactions):
-        # Drivers choose other ways once the plans have changed what these let through.
+    for number in range(reactions):
+        # Drivers choose other ways once the plans have changed what these let through: design for
+        # the mean of what they do, since nobody knows it better.
         busiest = max(volumes, key=lambda of_period: float(of_period.sum()))
         capacity = designer.capacity(designer.design(busiest))
-        found, volumes = _expected(scenario, capacity, traffic, slices)
+        found, anew = _expected(scenario, capacity, traffic, slices)
+        part = 1.0 / (number + 2)
+        volumes = [(1.0 - part) * v + part * a for v, a in zip(volumes, anew, strict=True)]
     periods = []
     for (begin_s, end_s), of_period in zip(slices, volumes, strict=True):
         plans = designer.design(of_period)

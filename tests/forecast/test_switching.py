@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,7 +39,7 @@ def test_every_change_is_cleared_and_every_plan_falls_into_step(seed: int, numbe
     end_s = begins_s[-1] + 1500.0
     shown = unroll(signal, plans, end_s, RULES)
     assert begins_s[0] + sum(k.duration_s for k in shown) >= end_s
-    assert all(a.state != b.state for a, b in zip(shown, shown[1:], strict=False))
+    assert all(a.state != b.state for a, b in pairwise(shown))
     monitor = Monitor(NETWORK, RULES)
     monitor.reset(0.0)
     time_s = float(begins_s[0])

@@ -23,7 +23,8 @@ from signalrl.scenario.event_demand import draw_occasion, load_season
 
 PROGRAM = "signalrl-event-plan"
 ACTUATED_PROGRAM = "signalrl-event-plan-actuated"
-HEADROOM = 1.5
+HEADROOM = 2.0
+REACTIONS = 1
 AROUND = timedelta(days=1)
 """Events that begin this long before or after an episode may have traffic in it."""
 
@@ -36,6 +37,7 @@ def write(
     min_cycle_s: float = MIN_CYCLE_S,
     max_cycle_s: float = MAX_CYCLE_S,
     coordinated: bool = True,
+    reactions: float = REACTIONS,
 ) -> Path:
     """Write the plans of an episode as one long program for each signal.
 
@@ -47,6 +49,7 @@ def write(
         min_cycle_s: Shortest cycle in whole s.
         max_cycle_s: Longest cycle in whole s, unless the shortest greens need more.
         coordinated: Whether all signals have one cycle, with offsets for green waves.
+        reactions: How often plans are designed anew for the ways that drivers take under them.
 
     Returns:
         The path.
@@ -57,7 +60,14 @@ def write(
         SimulationError: A tool of SUMO failed.
     """
     bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
-    periods = evening(site, late_s, attendance_factor, bounds, coordinated=coordinated)
+    periods = evening(
+        site,
+        late_s,
+        attendance_factor,
+        bounds,
+        coordinated=coordinated,
+        reactions=round(reactions),
+    )
     scenario = site.scenario
     logics = []
     for signal in site.network.signals:
@@ -76,6 +86,7 @@ def write_actuated(
     min_cycle_s: float = MIN_CYCLE_S,
     max_cycle_s: float = MAX_CYCLE_S,
     headroom: float = HEADROOM,
+    reactions: float = REACTIONS,
 ) -> Path:
     """Write actuated programs with the phases and longest greens of each period's plan.
 
@@ -87,6 +98,7 @@ def write_actuated(
         min_cycle_s: Shortest cycle of the plans in whole s.
         max_cycle_s: Longest cycle of the plans in whole s, unless the shortest greens need more.
         headroom: Longest green over the plan's green.
+        reactions: How often plans are designed anew for the ways that drivers take under them.
 
     Returns:
         The path.
@@ -97,7 +109,9 @@ def write_actuated(
         SimulationError: A tool of SUMO failed.
     """
     bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
-    periods = evening(site, late_s, attendance_factor, bounds, coordinated=False)
+    periods = evening(
+        site, late_s, attendance_factor, bounds, coordinated=False, reactions=round(reactions)
+    )
     actuation, rules = Actuation(), site.scenario.timing
     logics = []
     for signal in site.network.signals:
@@ -114,14 +128,28 @@ def write_actuated(
 
 
 def evening(
-    site: Site, late_s: float, factor: float, bounds: Bounds, *, coordinated: bool
+    site: Site,
+    late_s: float,
+    factor: float,
+    bounds: Bounds,
+    *,
+    coordinated: bool,
+    reactions: int = REACTIONS,
 ) -> tuple[Period, ...]:
     """Design the plans of an episode: of its event, or of any day where it has none."""
     scenario = site.scenario
     window = Window(datetime(2000, 1, 1, tzinfo=UTC), scenario.begin_s, scenario.end_s)
     if scenario.events is None:  # no hour of a day matters then
         return plan_evening(
-            scenario, site.network, None, (), window, None, bounds, coordinated=coordinated
+            scenario,
+            site.network,
+            None,
+            (),
+            window,
+            None,
+            bounds,
+            coordinated=coordinated,
+            reactions=reactions,
         )
     season = load_season(scenario)
     occasion = draw_occasion(season, scenario.events, scenario.begin_s, site.seed)
@@ -139,4 +167,5 @@ def evening(
         scenario.begin_s + scenario.events.lead_s[occasion.phase] + late_s,
         bounds,
         coordinated=coordinated,
+        reactions=reactions,
     )

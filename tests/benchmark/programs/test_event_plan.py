@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import numpy as np
 import pytest
 
 from signalrl.benchmark.programs import PROGRAMS, Site
@@ -130,7 +129,9 @@ def test_actuated_greens_of_each_period_are_bounded_by_its_plan(site: Site) -> N
             for p, green_s in zip(
                 period.plans[signal.id].phases, period.plans[signal.id].greens_s, strict=True
             )
-            for step_min in [next(s["minDur"] for s in greens if s["state"] == signal.phases[p].state)]
+            for step_min in [
+                next(s["minDur"] for s in greens if s["state"] == signal.phases[p].state)
+            ]
         ]
         assert [(step["state"], float(step["maxDur"])) for step in greens] == wanted
         times = {c.attrib["id"]: c.attrib["value"] for c in logic.iter("condition")}
