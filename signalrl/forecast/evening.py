@@ -59,7 +59,6 @@ def plan_evening(
     bounds: Bounds | None = None,
     *,
     coordinated: bool = True,
-    reactions: int = 0,
 ) -> tuple[Period, ...]:
     """Design the plans of a window of time.
 
@@ -73,7 +72,6 @@ def plan_evening(
             hour before and after they may change, too. The begin of the window by default.
         bounds: What plans may be.
         coordinated: Whether all signals have one cycle, with offsets for green waves.
-        reactions: How often the plans are designed anew for the ways that drivers take under them.
 
     Raises:
         ConfigError: No calendar can tell the scenario's traffic.
@@ -84,35 +82,16 @@ def plan_evening(
     designer = Designer(network, scenario.timing, bounds)
     slices = _slices(traffic, window.begin_s if anchor_s is None else anchor_s)
     capacity = Capacity(find_movements(network))
-    found, volumes = _expected(scenario, capacity, traffic, slices)
-    for number in range(reactions):
-        # Drivers choose other ways once the plans have changed what these let through: design for
-        # the mean of what they do, since nobody knows it better.
-        busiest = max(volumes, key=lambda of_period: float(of_period.sum()))
-        capacity = designer.capacity(designer.design(busiest))
-        found, anew = _expected(scenario, capacity, traffic, slices)
-        part = 1.0 / (number + 2)
-        volumes = [(1.0 - part) * v + part * a for v, a in zip(volumes, anew, strict=True)]
-    periods = []
-    for (begin_s, end_s), of_period in zip(slices, volumes, strict=True):
-        plans = designer.design(of_period)
-        if coordinated:
-            plans = designer.design(of_period, designer.common_cycle_s(plans))
-            plans = with_offsets(
-                network, scenario.timing, found.turning, capacity, of_period, plans
-            )
-        periods.append(Period(begin_s, end_s, of_period, plans))
-    return tuple(periods)
-
-
-def _expected(
-    scenario: Scenario,
-    capacity: Capacity,
-    traffic: Traffic,
-    slices: Sequence[tuple[float, float]],
-) -> tuple[Assignment, list[FloatArray]]:
     found = assign(scenario, capacity, traffic, TURNS)
-    return found, [_volumes(found, traffic, begin_s, end_s) for begin_s, end_s in slices]
+    periods = []
+    for begin_s, end_s in slices:
+        volumes = _volumes(found, traffic, begin_s, end_s)
+        plans = designer.design(volumes)
+        if coordinated:
+            plans = designer.design(volumes, designer.common_cycle_s(plans))
+            plans = with_offsets(network, scenario.timing, found.turning, capacity, volumes, plans)
+        periods.append(Period(begin_s, end_s, volumes, plans))
+    return tuple(periods)
 
 
 def as_expected(

@@ -24,7 +24,7 @@ from signalrl.network.timing import GREEN, TimingRules, min_green_s, transition
 FloatArray = npt.NDArray[np.float64]
 
 MIN_CYCLE_S = 40
-MAX_CYCLE_S = 120
+MAX_CYCLE_S = 90
 PERIOD_H = 0.5
 """Time for which a queue may grow before the next plan, in the delay of full lanes."""
 _ROUNDS = 12

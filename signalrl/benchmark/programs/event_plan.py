@@ -23,8 +23,8 @@ from signalrl.scenario.event_demand import draw_occasion, load_season
 
 PROGRAM = "signalrl-event-plan"
 ACTUATED_PROGRAM = "signalrl-event-plan-actuated"
+ACTUATED_CYCLE_S = 120.0
 HEADROOM = 2.0
-REACTIONS = 1
 AROUND = timedelta(days=1)
 """Events that begin this long before or after an episode may have traffic in it."""
 
@@ -37,7 +37,6 @@ def write(
     min_cycle_s: float = MIN_CYCLE_S,
     max_cycle_s: float = MAX_CYCLE_S,
     coordinated: bool = True,
-    reactions: float = REACTIONS,
 ) -> Path:
     """Write the plans of an episode as one long program for each signal.
 
@@ -49,7 +48,6 @@ def write(
         min_cycle_s: Shortest cycle in whole s.
         max_cycle_s: Longest cycle in whole s, unless the shortest greens need more.
         coordinated: Whether all signals have one cycle, with offsets for green waves.
-        reactions: How often plans are designed anew for the ways that drivers take under them.
 
     Returns:
         The path.
@@ -60,14 +58,7 @@ def write(
         SimulationError: A tool of SUMO failed.
     """
     bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
-    periods = evening(
-        site,
-        late_s,
-        attendance_factor,
-        bounds,
-        coordinated=coordinated,
-        reactions=round(reactions),
-    )
+    periods = evening(site, late_s, attendance_factor, bounds, coordinated=coordinated)
     scenario = site.scenario
     logics = []
     for signal in site.network.signals:
@@ -84,9 +75,8 @@ def write_actuated(
     late_s: float = 0.0,
     attendance_factor: float = 1.0,
     min_cycle_s: float = MIN_CYCLE_S,
-    max_cycle_s: float = MAX_CYCLE_S,
+    max_cycle_s: float = ACTUATED_CYCLE_S,
     headroom: float = HEADROOM,
-    reactions: float = REACTIONS,
 ) -> Path:
     """Write actuated programs with the phases and longest greens of each period's plan.
 
@@ -98,7 +88,6 @@ def write_actuated(
         min_cycle_s: Shortest cycle of the plans in whole s.
         max_cycle_s: Longest cycle of the plans in whole s, unless the shortest greens need more.
         headroom: Longest green over the plan's green.
-        reactions: How often plans are designed anew for the ways that drivers take under them.
 
     Returns:
         The path.
@@ -109,9 +98,7 @@ def write_actuated(
         SimulationError: A tool of SUMO failed.
     """
     bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
-    periods = evening(
-        site, late_s, attendance_factor, bounds, coordinated=False, reactions=round(reactions)
-    )
+    periods = evening(site, late_s, attendance_factor, bounds, coordinated=False)
     actuation, rules = Actuation(), site.scenario.timing
     logics = []
     for signal in site.network.signals:
@@ -128,28 +115,14 @@ def write_actuated(
 
 
 def evening(
-    site: Site,
-    late_s: float,
-    factor: float,
-    bounds: Bounds,
-    *,
-    coordinated: bool,
-    reactions: int = REACTIONS,
+    site: Site, late_s: float, factor: float, bounds: Bounds, *, coordinated: bool
 ) -> tuple[Period, ...]:
     """Design the plans of an episode: of its event, or of any day where it has none."""
     scenario = site.scenario
     window = Window(datetime(2000, 1, 1, tzinfo=UTC), scenario.begin_s, scenario.end_s)
     if scenario.events is None:  # no hour of a day matters then
         return plan_evening(
-            scenario,
-            site.network,
-            None,
-            (),
-            window,
-            None,
-            bounds,
-            coordinated=coordinated,
-            reactions=reactions,
+            scenario, site.network, None, (), window, None, bounds, coordinated=coordinated
         )
     season = load_season(scenario)
     occasion = draw_occasion(season, scenario.events, scenario.begin_s, site.seed)
@@ -167,5 +140,4 @@ def evening(
         scenario.begin_s + scenario.events.lead_s[occasion.phase] + late_s,
         bounds,
         coordinated=coordinated,
-        reactions=reactions,
     )
