@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,6 +103,26 @@ def check(
     from signalrl.cli_check import check as run_check
 
     raise typer.Exit(run_check(target, as_json))
+
+
+@app.command()
+def plans(
+    env: Annotated[str, typer.Argument(metavar="ENV", help="Environment with a calendar.")],
+    out: Out,
+    at: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="Day on which the event begins.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Design the fixed-time signal plans for the events of a day."""
+    from signalrl.cli_plans import plans as run_plans
+    from signalrl.cli_plans import show
+
+    described = run_plans(env, at.date(), out)
+    if as_json:
+        _print_json(described)
+    else:
+        show(described, out)
 
 
 @app.command()

@@ -6,6 +6,7 @@ day; they know nothing of the traffic that is drawn. See :mod:`signalrl.forecast
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ from signalrl.forecast.evening import Period, as_expected, plan_evening
 from signalrl.forecast.plans import MAX_CYCLE_S, MIN_CYCLE_S, Bounds
 from signalrl.forecast.switching import unroll
 from signalrl.forecast.traffic import Window
+from signalrl.network.model import Network
+from signalrl.network.timing import TimingRules
 from signalrl.scenario.event_demand import draw_occasion, load_season
 
 PROGRAM = "signalrl-event-plan"
@@ -59,14 +62,19 @@ def write(
     """
     bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
     periods = evening(site, late_s, attendance_factor, bounds, coordinated=coordinated)
-    scenario = site.scenario
-    logics = []
-    for signal in site.network.signals:
-        plans = [(period.begin_s, period.plans[signal.id]) for period in periods]
-        shown = unroll(signal, plans, scenario.end_s, scenario.timing)
-        steps = tuple(Step(state, float(duration_s)) for state, duration_s in shown)
-        logics.append(Logic(signal.id, "static", PROGRAM, steps, scenario.begin_s))
+    logics = fixed_logics(site.network, site.scenario.timing, periods)
     return write_logics(logics, site.folder / "event-plan.add.xml")
+
+
+def fixed_logics(network: Network, rules: TimingRules, periods: Sequence[Period]) -> list[Logic]:
+    """Return plans as one long program for each signal, from the first period to the last."""
+    logics = []
+    for signal in network.signals:
+        plans = [(period.begin_s, period.plans[signal.id]) for period in periods]
+        shown = unroll(signal, plans, periods[-1].end_s, rules)
+        steps = tuple(Step(state, float(duration_s)) for state, duration_s in shown)
+        logics.append(Logic(signal.id, "static", PROGRAM, steps, periods[0].begin_s))
+    return logics
 
 
 def write_actuated(
