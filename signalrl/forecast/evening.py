@@ -79,10 +79,12 @@ def plan_evening(
         SimulationError: SUMO's router failed.
     """
     traffic = draw_traffic(scenario, registry, events, window, DRAWS)
-    designer = Designer(network, scenario.timing, bounds)
     slices = _slices(traffic, window.begin_s if anchor_s is None else anchor_s)
     capacity = Capacity(find_movements(network))
     found = assign(scenario, capacity, traffic, TURNS)
+    inside = set(found.turning.hop_approach.tolist())
+    gates = [edge for i, edge in enumerate(capacity.approaches) if i not in inside]
+    designer = Designer(network, scenario.timing, bounds, gates)
     periods = []
     for begin_s, end_s in slices:
         volumes = _volumes(found, traffic, begin_s, end_s)

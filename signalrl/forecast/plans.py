@@ -10,14 +10,14 @@ protected left turns, are dropped where the delay of the Highway Capacity Manual
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import numpy.typing as npt
 
-from signalrl.network.capacity import SATURATION_VEH_H, Capacity, Key, find_movements
+from signalrl.network.capacity import SATURATION_VEH_H, Capacity, find_movements
 from signalrl.network.model import Network, Program, ProgramStep, Signal
 from signalrl.network.timing import GREEN, TimingRules, min_green_s, transition
 
@@ -25,6 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 
 MIN_CYCLE_S = 40
 MAX_CYCLE_S = 90
+GATE = 0.5
 PERIOD_H = 0.5
 """Time for which a queue may grow before the next plan, in the delay of full lanes."""
 _ROUNDS = 12
@@ -81,11 +82,14 @@ class Bounds:
         min_cycle_s: Shortest cycle in s.
         max_cycle_s: Longest cycle in s, unless the shortest greens need more.
         choose: Whether phases may be dropped and put in another order.
+        gate: Part of their traffic for which approaches get green on which vehicles enter the
+            network. Below 1, queues stay outside, where they block no junction.
     """
 
     min_cycle_s: int = MIN_CYCLE_S
     max_cycle_s: int = MAX_CYCLE_S
     choose: bool = True
+    gate: float = GATE
 
 
 def webster_cycle_s(lost_s: float, flow_ratio: float) -> float:
@@ -132,10 +136,17 @@ class Designer:
         network: The signals.
         rules: The city's timing rules.
         bounds: What plans may be.
+        gates: Approaches on which vehicles enter the network.
     """
 
-    def __init__(self, network: Network, rules: TimingRules, bounds: Bounds | None = None) -> None:
-        self._network, self._rules = network, rules
+    def __init__(
+        self,
+        network: Network,
+        rules: TimingRules,
+        bounds: Bounds | None = None,
+        gates: Collection[str] = (),
+    ) -> None:
+        self._network, self._rules, self._gates = network, rules, frozenset(gates)
         self._bounds = bounds or Bounds()
         self._choices = {s.id: tuple(self._orders(s)) for s in network.signals}
 
@@ -199,7 +210,10 @@ class Designer:
 
         def loaded() -> _Lanes:
             programs = {s.signal.id: s.plan.program(s.signal, self._rules) for s in sites}
-            return _Lanes(Capacity(find_movements(part, programs)), volumes, at)
+            capacity = Capacity(find_movements(part, programs))
+            mine = volumes[[at[m.key] for m in capacity.movements]]
+            gated = [m.key[0] in self._gates for m in capacity.movements]
+            return _Lanes(capacity, np.where(gated, self._bounds.gate, 1.0) * mine)
 
         best: dict[str, tuple[float, SignalPlan]] = {}
         for _ in range(_ROUNDS):
@@ -219,11 +233,10 @@ class _Lanes:
         used: Demand over capacity by lane.
     """
 
-    def __init__(self, capacity: Capacity, volumes: FloatArray, at: Mapping[Key, int]) -> None:
-        mine = volumes[[at[m.key] for m in capacity.movements]]
-        parts = capacity.split(mine)
-        wanted = capacity.sum_by_lane(parts * mine[capacity.pair_movement])
-        lets = capacity.of_lanes(mine, parts)
+    def __init__(self, capacity: Capacity, volumes: FloatArray) -> None:
+        parts = capacity.split(volumes)
+        wanted = capacity.sum_by_lane(parts * volumes[capacity.pair_movement])
+        lets = capacity.of_lanes(volumes, parts)
         used = wanted / lets
         self.used = dict(zip(capacity.lanes, used.tolist(), strict=True))
         cycles_s = capacity.cycles_s[capacity.pair_movement[capacity.lane_starts]]

@@ -139,6 +139,20 @@ def test_all_phases_stay_in_their_order_where_rules_or_bounds_say_so() -> None:
             assert plan.phases == tuple(range(len(SIGNALS[name].phases)))
 
 
+def test_gates_get_green_for_a_part_of_their_traffic() -> None:
+    approaches = sorted({m.key[0] for m in MOVEMENTS})
+    gates = [edge for edge in approaches if edge.startswith("park_")]
+    volumes = np.array([400.0 if m.key[0] in gates else 150.0 for m in MOVEMENTS])
+
+    def used(gate: float) -> npt.NDArray[np.float64]:
+        designer = Designer(NETWORK, RULES, Bounds(60, 90, gate=gate), gates)
+        ratios = designer.capacity(designer.design(volumes)).ratios(volumes)
+        return ratios[[approaches.index(edge) for edge in gates]]
+
+    assert (used(0.5) >= used(1.0) - 0.02).all()
+    assert used(0.5).mean() > 1.1 * used(1.0).mean()
+
+
 def test_lanes_are_less_full_than_under_the_stored_program_where_that_is_full() -> None:
     volumes = traffic(3, 180.0)
     stored = Designer(NETWORK, RULES).capacity({}).ratios(volumes)

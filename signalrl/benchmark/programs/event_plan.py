@@ -17,7 +17,7 @@ from signalrl.benchmark.programs.site import Site
 from signalrl.benchmark.programs.skipping import Setting, skipping_logic
 from signalrl.events.event import Event
 from signalrl.forecast.evening import Period, as_expected, plan_evening
-from signalrl.forecast.plans import MAX_CYCLE_S, MIN_CYCLE_S, Bounds
+from signalrl.forecast.plans import GATE, MAX_CYCLE_S, MIN_CYCLE_S, Bounds
 from signalrl.forecast.switching import unroll
 from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
@@ -40,6 +40,7 @@ def write(
     min_cycle_s: float = MIN_CYCLE_S,
     max_cycle_s: float = MAX_CYCLE_S,
     coordinated: bool = True,
+    gate: float = GATE,
 ) -> Path:
     """Write the plans of an episode as one long program for each signal.
 
@@ -51,6 +52,7 @@ def write(
         min_cycle_s: Shortest cycle in whole s.
         max_cycle_s: Longest cycle in whole s, unless the shortest greens need more.
         coordinated: Whether all signals have one cycle, with offsets for green waves.
+        gate: Part of their traffic for which approaches get green on which vehicles enter.
 
     Returns:
         The path.
@@ -60,7 +62,7 @@ def write(
         NetworkError: Nobody passes a signal.
         SimulationError: A tool of SUMO failed.
     """
-    bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
+    bounds = Bounds(round(min_cycle_s), round(max_cycle_s), gate=gate)
     periods = evening(site, late_s, attendance_factor, bounds, coordinated=coordinated)
     logics = fixed_logics(site.network, site.scenario.timing, periods)
     return write_logics(logics, site.folder / "event-plan.add.xml")
@@ -105,7 +107,7 @@ def write_actuated(
         NetworkError: Nobody passes a signal.
         SimulationError: A tool of SUMO failed.
     """
-    bounds = Bounds(round(min_cycle_s), round(max_cycle_s))
+    bounds = Bounds(round(min_cycle_s), round(max_cycle_s), gate=1.0)
     periods = evening(site, late_s, attendance_factor, bounds, coordinated=False)
     actuation, rules = Actuation(), site.scenario.timing
     logics = []
