@@ -118,7 +118,7 @@ def test_sumo_changes_plans_without_a_violation(name: str, site: Site) -> None:
 
 
 def test_actuated_greens_of_each_period_are_bounded_by_its_plan(site: Site) -> None:
-    periods = evening(site, 0.0, 1.0, Bounds(), coordinated=False)
+    periods = evening(site, 0.0, 1.0, Bounds(max_cycle_s=120, gate=1.0), coordinated=False)
     root = ET.parse(write_actuated(site, headroom=1.0)).getroot()
     for logic, signal in zip(root.iter("tlLogic"), NETWORK.signals, strict=True):
         steps = [phase.attrib for phase in logic.iter("phase")]
