@@ -40,12 +40,9 @@ def unroll(
     ends = [*(at_s for at_s, _ in plans[1:]), end_s]
     for (_, plan), until_s in zip(plans, ends, strict=True):
         cycle_s = plan.cycle_s(signal, rules)
-        if roll.time_s + cycle_s / 2 > until_s:
-            continue  # it would not last for a cycle
-        for length_s in roll.lengths_s(plan):
-            roll.cycle(plan, length_s)
-        while roll.time_s + cycle_s / 2 <= until_s:
-            roll.cycle(plan, cycle_s)
+        while roll.time_s + cycle_s / 2 <= until_s:  # never where it would not last for a cycle
+            for length_s in roll.lengths_s(plan):
+                roll.cycle(plan, length_s)
     while roll.time_s < end_s:
         roll.cycle(plans[-1][1], plans[-1][1].cycle_s(signal, rules))
     return roll.shown
@@ -59,11 +56,12 @@ class _Roll:
         self.shown: list[Shown] = []
 
     def lengths_s(self, plan: SignalPlan) -> list[int]:
-        """Return the lengths of the cycles after which a plan is in step."""
+        """Return the lengths of the next cycles, after which a plan is in step."""
         cycle_s = plan.cycle_s(self._signal, self._rules)
         if plan.offset_s is None or (late_s := (plan.offset_s - self.time_s) % cycle_s) == 0:
-            return []
-        least_s = self._lost_s(plan) + sum(self._least(plan))
+            return [cycle_s]
+        usual_s = sum(plan.changes_s(self._signal, self._rules))
+        least_s = max(self._lost_s(plan), usual_s) + sum(self._least(plan))
         options = [
             [(late_s + more * cycle_s + i) // number for i in range(number)]
             for number in (1, 2)
