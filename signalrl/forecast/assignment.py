@@ -56,13 +56,16 @@ class Assignment:
     lanes_veh_s: FloatArray
 
 
-def assign(scenario: Scenario, capacity: Capacity, traffic: Traffic) -> Assignment:
+def assign(
+    scenario: Scenario, capacity: Capacity, traffic: Traffic, turns: int = TURNS
+) -> Assignment:
     """Find the ways that the traffic of a window takes.
 
     Args:
         scenario: The network.
         capacity: Its signals.
         traffic: Who wants to drive.
+        turns: How often ways are sought.
 
     Raises:
         NetworkError: Nobody passes a signal.
@@ -77,7 +80,7 @@ def assign(scenario: Scenario, capacity: Capacity, traffic: Traffic) -> Assignme
             f"{scenario.name}: expected traffic that passes a signal, got none; look at the ends "
             "of its flows and at the gates and car parks of its venues"
         )
-    for turn in range(1, TURNS):
+    for turn in range(1, turns):
         times_s = _times_s(capacity, roads, found, traffic, plan)
         ways = find_ways(scenario, plan.trips, times_s, PERIOD_S, seed=turn + 1)
         samples = [*samples, plan.samples(ways)][-TOGETHER:]

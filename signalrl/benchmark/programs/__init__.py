@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from signalrl.benchmark.programs import actuated, delay_based, floor, nema, webster
+from signalrl.benchmark.programs import actuated, delay_based, event_plan, floor, nema, webster
 from signalrl.benchmark.programs.site import Site
 
 __all__ = ["PROGRAMS", "Program", "Site"]
@@ -66,6 +66,16 @@ PROGRAMS: dict[str, Program] = {
         "dual-ring actuated control by NEMA phases, actuated where the shape forbids it",
         "NEMA TS 2; FHWA, Signal Timing Manual, 2nd ed., 2015; SUMO's tlLogic type NEMA",
         nema.write,
+    ),
+    "event-plan": Program(
+        "fixed-time plans for the evening, designed and switched by the calendar of events",
+        "Webster 1958; FHWA, Managing Travel for Planned Special Events, FHWA-OP-04-010",
+        event_plan.write,
+    ),
+    "event-plan-actuated": Program(
+        "SUMO's gap-based actuation of the phases and longest greens of the evening's plans",
+        "as event-plan and actuated",
+        event_plan.write_actuated,
     ),
     "floor": Program(
         "everything green at once: a bound, not a controller",

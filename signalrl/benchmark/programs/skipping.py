@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signalrl.benchmark.programs.logic import Detector, Logic, Step
@@ -32,14 +33,36 @@ if TYPE_CHECKING:
 
 HEADWAY_S = 1.9
 """SUMO's figure for how far a queue before a detector may reach that the shortest green clears."""
+FOR_EVER_S = 1_000_000.0
 STOPPED_S = 3.0
 """Who was detected this long before a red, or later, has stopped at it, or so it is taken."""
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Which phases run from some time on.
+
+    Attributes:
+        begin_s: Simulated second from which it holds.
+        longest_s: Longest green of each phase in s, by index, in the order of the phases.
+    """
+
+    begin_s: float
+    longest_s: Mapping[int, float]
+
+
 def skipping_logic(
-    network: Network, signal: Signal, rules: TimingRules, actuation: Actuation, program: str
+    network: Network,
+    signal: Signal,
+    rules: TimingRules,
+    actuation: Actuation,
+    program: str,
+    settings: Sequence[Setting] = (),
 ) -> Logic:
     """Return an actuated program of a signal that skips phases without a call.
+
+    SUMO has one set of phases in a program. So each setting has its own copy of the greens, and
+    every change leads to the copy of the setting that holds by then: nothing is cut short.
 
     Args:
         network: For the lanes before the stop line.
@@ -47,7 +70,11 @@ def skipping_logic(
         rules: For the changes between phases.
         actuation: The parameters.
         program: Id of the program.
+        settings: What holds when, by time; all phases with the bounds of ``actuation`` by default.
     """
+    if not settings:
+        bounds = {p.index: actuation.bounds(signal, p.index, rules)[1] for p in signal.phases}
+        settings = (Setting(0.0, bounds),)
     lanes = _lanes(signal)
     loops = {lane: _loop(network, signal, lane, actuation) for lane in lanes}
     ids = {lane: loop.id for lane, loop in loops.items()}
@@ -57,16 +84,29 @@ def skipping_logic(
         calls = _calls(signal, phase.state, lanes, ids, actuation)
         conditions[f"gap{phase.index}"] = " and ".join(gaps) or "1"
         conditions[f"call{phase.index}"] = " or ".join(calls) or "0"
+    offset_s, params = signal.program.offset_s, dict[str, float | str](ids)
+    if len(settings) > 1:
+        offset_s = 0.0
+        params |= {"coordinated": "true", "cycleTime": FOR_EVER_S}
+        conditions |= dict(_times(settings))
     return Logic(
         signal.id,
         "actuated",
         program,
-        tuple(_steps(signal, rules, actuation)),
-        signal.program.offset_s,
-        ids,
+        tuple(_steps(signal, rules, actuation, settings)),
+        offset_s,
+        params,
         conditions,
         tuple(loops[lane] for lane in sorted(loops)),
     )
+
+
+def _times(settings: Sequence[Setting]) -> Iterator[tuple[str, str]]:
+    """Yield by which condition each setting holds; ``c`` is the time in SUMO's cycle."""
+    ends_s = [*(setting.begin_s for setting in settings[1:]), FOR_EVER_S]
+    for number, (setting, end_s) in enumerate(zip(settings, ends_s, strict=True)):
+        begin = "" if number == 0 else f"( c:0 >= {setting.begin_s:g} ) and "
+        yield f"time{number}", f"{begin}( c:0 < {end_s:g} )"
 
 
 def _lanes(signal: Signal) -> dict[str, list[int]]:
@@ -138,35 +178,54 @@ def _calls(
             yield f"( w:{loop} > {actuation.jam_threshold_s:g} )"
 
 
-def _steps(signal: Signal, rules: TimingRules, actuation: Actuation) -> list[Step]:
+def _steps(
+    signal: Signal, rules: TimingRules, actuation: Actuation, settings: Sequence[Setting]
+) -> list[Step]:
     """Return the greens, then the ways between each two of them, linked by ``next``."""
-    count = len(signal.phases)
+    copies = [(k, phase) for k, setting in enumerate(settings) for phase in setting.longest_s]
+    at = {copy: number for number, copy in enumerate(copies)}
     ways: list[Step] = []
-    targets: dict[int, dict[str, float | str]] = {b: {} for b in range(count)}
-    starts: dict[tuple[int, int], int] = {}
-    for a in range(count):
-        for b in (b for b in range(count) if b != a):
+    targets: dict[tuple[int, int], dict[str, float | str]] = {copy: {} for copy in copies}
+    starts: dict[tuple[int, tuple[int, int]], int] = {}
+    for a in dict.fromkeys(phase for _, phase in copies):
+        for k, b in ((k, b) for k, b in copies if b != a):
+            call = f"call{b} and time{k}" if len(settings) > 1 else f"call{b}"
             change = change_between(signal, a, b, rules)
-            first = count + len(ways)
-            starts[a, b] = first if change else b
+            first = len(copies) + len(ways)
+            starts[a, (k, b)] = first if change else at[k, b]
             if not change:  # it only adds greens, so nothing has to be waited for
-                targets[b] = {"earlyTarget": f"call{b}", "finalTarget": f"call{b}"}
-            after = [*range(first + 1, first + len(change)), b]
+                targets[k, b] = {"earlyTarget": call, "finalTarget": call}
+            after = [*range(first + 1, first + len(change)), at[k, b]]
             for number, (interval, following) in enumerate(zip(change, after, strict=False)):
-                settings: dict[str, float | str] = {"next": str(following)}
+                links: dict[str, float | str] = {"next": str(following)}
                 if number == 0:
-                    settings["earlyTarget"] = f"gap{a} and call{b}"
-                    settings["finalTarget"] = f"call{b}"
-                ways.append(Step(interval.state, interval.duration_s, settings))
+                    links["earlyTarget"] = f"gap{a} and {call}"
+                    links["finalTarget"] = call
+                ways.append(Step(interval.state, interval.duration_s, links))
     greens = []
-    for phase in signal.phases:
-        a = phase.index
-        shortest, longest = actuation.bounds(signal, a, rules)
-        nexts = [*(starts[a, (a + i) % count] for i in range(1, count)), a]  # without a call: rest
-        following_text = " ".join(str(n) for n in nexts)
-        bounds = {"minDur": shortest, "maxDur": longest}
-        greens.append(Step(phase.state, shortest, {**bounds, "next": following_text, **targets[a]}))
+    for k, a in copies:
+        shortest, _ = actuation.bounds(signal, a, rules)
+        longest = max(settings[k].longest_s[a], shortest + 1.0)
+        nexts = [
+            starts[a, (later, b)]
+            for later in range(k, len(settings))
+            for b in _following(a, settings[later])
+        ]
+        nexts.append(at[k, a])  # without a call: rest
+        bounds: dict[str, float | str] = {
+            "minDur": shortest,
+            "maxDur": longest,
+            "next": " ".join(map(str, nexts)),
+        }
+        greens.append(Step(signal.phases[a].state, shortest, {**bounds, **targets[k, a]}))
     return greens + ways
+
+
+def _following(phase: int, setting: Setting) -> list[int]:
+    """Return the phases of a setting that come after a phase, in its order."""
+    order = list(setting.longest_s)
+    begin = order.index(phase) + 1 if phase in order else 0
+    return [b for b in order[begin:] + order[:begin] if b != phase]
 
 
 def change_between(signal: Signal, a: int, b: int, rules: TimingRules) -> tuple[Interval, ...]:

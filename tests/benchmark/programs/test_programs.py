@@ -19,7 +19,7 @@ from signalrl.sumo.outputs import read_metrics
 
 Sites = Callable[..., Site]
 WRITTEN = sorted(name for name, program in PROGRAMS.items() if program.write)
-CALCULATED = ("webster", "webster-offsets")
+CALCULATED = ("webster", "webster-offsets", "event-plan", "event-plan-actuated")
 """Those that take a second or more, since they draw and route the demand."""
 
 

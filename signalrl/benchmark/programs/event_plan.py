@@ -1,0 +1,153 @@
+"""Signal plans for an evening with an event, from the calendar: fixed in time, or actuated.
+
+They know what the calendar says, begin, end and people of the events, and what drives on any other
+day; they know nothing of the traffic that is drawn. See :mod:`signalrl.forecast.evening`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from signalrl.benchmark.programs.actuated import Actuation
+from signalrl.benchmark.programs.logic import Logic, Step, write_logics
+from signalrl.benchmark.programs.site import Site
+from signalrl.benchmark.programs.skipping import Setting, skipping_logic
+from signalrl.events.event import Event
+from signalrl.forecast.evening import Period, as_expected, plan_evening
+from signalrl.forecast.plans import GATE, MAX_CYCLE_S, MIN_CYCLE_S, Bounds
+from signalrl.forecast.switching import unroll
+from signalrl.forecast.traffic import Window
+from signalrl.network.model import Network
+from signalrl.network.timing import TimingRules
+from signalrl.scenario.event_demand import draw_occasion, load_season
+
+PROGRAM = "signalrl-event-plan"
+ACTUATED_PROGRAM = "signalrl-event-plan-actuated"
+ACTUATED_CYCLE_S = 120.0
+HEADROOM = 2.0
+AROUND = timedelta(days=1)
+"""Events that begin this long before or after an episode may have traffic in it."""
+
+
+def write(
+    site: Site,
+    *,
+    late_s: float = 0.0,
+    attendance_factor: float = 1.0,
+    min_cycle_s: float = MIN_CYCLE_S,
+    max_cycle_s: float = MAX_CYCLE_S,
+    coordinated: bool = True,
+    gate: float = GATE,
+) -> Path:
+    """Write the plans of an episode as one long program for each signal.
+
+    Args:
+        site: The episode.
+        late_s: By how many s the calendar has events too late, so that plans change too late; too
+            early where it is below 0.
+        attendance_factor: How many times the people that may be expected the calendar expects.
+        min_cycle_s: Shortest cycle in whole s.
+        max_cycle_s: Longest cycle in whole s, unless the shortest greens need more.
+        coordinated: Whether all signals have one cycle, with offsets for green waves.
+        gate: Part of their traffic for which approaches get green on which vehicles enter.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: The scenario has surges, which no calendar knows.
+        NetworkError: Nobody passes a signal.
+        SimulationError: A tool of SUMO failed.
+    """
+    bounds = Bounds(round(min_cycle_s), round(max_cycle_s), gate=gate)
+    periods = evening(site, late_s, attendance_factor, bounds, coordinated=coordinated)
+    logics = fixed_logics(site.network, site.scenario.timing, periods)
+    return write_logics(logics, site.folder / "event-plan.add.xml")
+
+
+def fixed_logics(network: Network, rules: TimingRules, periods: Sequence[Period]) -> list[Logic]:
+    """Return plans as one long program for each signal, from the first period to the last."""
+    logics = []
+    for signal in network.signals:
+        plans = [(period.begin_s, period.plans[signal.id]) for period in periods]
+        shown = unroll(signal, plans, periods[-1].end_s, rules)
+        steps = tuple(Step(state, float(duration_s)) for state, duration_s in shown)
+        logics.append(Logic(signal.id, "static", PROGRAM, steps, periods[0].begin_s))
+    return logics
+
+
+def write_actuated(
+    site: Site,
+    *,
+    late_s: float = 0.0,
+    attendance_factor: float = 1.0,
+    min_cycle_s: float = MIN_CYCLE_S,
+    max_cycle_s: float = ACTUATED_CYCLE_S,
+    headroom: float = HEADROOM,
+) -> Path:
+    """Write actuated programs with the phases and longest greens of each period's plan.
+
+    Args:
+        site: The episode.
+        late_s: By how many s the calendar has events too late, so that plans change too late; too
+            early where it is below 0.
+        attendance_factor: How many times the people that may be expected the calendar expects.
+        min_cycle_s: Shortest cycle of the plans in whole s.
+        max_cycle_s: Longest cycle of the plans in whole s, unless the shortest greens need more.
+        headroom: Longest green over the plan's green.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: The scenario has surges, which no calendar knows.
+        NetworkError: Nobody passes a signal.
+        SimulationError: A tool of SUMO failed.
+    """
+    bounds = Bounds(round(min_cycle_s), round(max_cycle_s), gate=1.0)
+    periods = evening(site, late_s, attendance_factor, bounds, coordinated=False)
+    actuation, rules = Actuation(), site.scenario.timing
+    logics = []
+    for signal in site.network.signals:
+        settings = []
+        for period in periods:
+            plan = period.plans[signal.id]
+            greens = zip(plan.phases, plan.greens_s, strict=True)
+            longest_s = {p: float(round(headroom * green_s)) for p, green_s in greens}
+            settings.append(Setting(period.begin_s, longest_s))
+        logics.append(
+            skipping_logic(site.network, signal, rules, actuation, ACTUATED_PROGRAM, settings)
+        )
+    return write_logics(logics, site.folder / "event-plan.add.xml")
+
+
+def evening(
+    site: Site, late_s: float, factor: float, bounds: Bounds, *, coordinated: bool
+) -> tuple[Period, ...]:
+    """Design the plans of an episode: of its event, or of any day where it has none."""
+    scenario = site.scenario
+    window = Window(datetime(2000, 1, 1, tzinfo=UTC), scenario.begin_s, scenario.end_s)
+    if scenario.events is None:  # no hour of a day matters then
+        return plan_evening(
+            scenario, site.network, None, (), window, None, bounds, coordinated=coordinated
+        )
+    season = load_season(scenario)
+    occasion = draw_occasion(season, scenario.events, scenario.begin_s, site.seed)
+    window = replace(window, clock=occasion.clock)
+    near: list[Event] = []
+    if scenario.events.probability > 0.0:
+        first, last = window.moment(0.0) - AROUND, window.moment(scenario.horizon_s) + AROUND
+        near = [e for e in season.events if first < e.begin < last]
+    return plan_evening(
+        scenario,
+        site.network,
+        season.registry,
+        as_expected(season.registry, near, late_s, factor),
+        window,
+        scenario.begin_s + scenario.events.lead_s[occasion.phase] + late_s,
+        bounds,
+        coordinated=coordinated,
+    )

@@ -1,0 +1,117 @@
+"""The command ``signalrl plans``: the signal plans for the events of a day, for people and SUMO."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from signalrl.benchmark.programs.event_plan import fixed_logics
+from signalrl.benchmark.programs.logic import write_logics
+from signalrl.errors import ConfigError
+from signalrl.events.turnout import usual_end_s
+from signalrl.forecast.evening import Period, plan_evening
+from signalrl.forecast.traffic import Window
+from signalrl.network.model import Network
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import Season, later, load_season
+from signalrl.scenario.schema import Scenario
+from signalrl.sumo.episode import scenario_network
+
+BEFORE_S, AFTER_S = 3.0 * 3600.0, 2.5 * 3600.0
+"""How long before the first event of the day plans begin, and how long after the last they end."""
+TABLE, PROGRAMS = "plans.csv", "plans.add.xml"
+COLUMNS = ("from", "to", "signal", "cycle_s", "offset_s", "phase", "state", "green_s")
+
+
+def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
+    """Design the plans of a day, write them into a folder and return its periods.
+
+    Args:
+        target: Name or folder of an environment with events.
+        day: The day on which they begin.
+        out: Folder for ``plans.csv`` and ``plans.add.xml``; made where it is missing.
+
+    Raises:
+        SignalRLError: The environment has no events, or none on this day.
+    """
+    scenario = load_scenario(target)
+    if scenario.events is None:
+        raise ConfigError(
+            f"{scenario.name}: expected an environment with a calendar (the key events), got none"
+        )
+    season = load_season(scenario)
+    events = [event for event in season.events if event.begin.date() == day]
+    if not events:
+        others = sorted({event.begin.date() for event in season.events}, key=lambda d: abs(d - day))
+        near = ", ".join(str(other) for other in sorted(others[:3]))
+        raise ConfigError(f"{scenario.name}: expected a day with an event, got {day}; try {near}")
+    window, end_s = _window(scenario, season, day)
+    network = scenario_network(scenario)
+    around = [e for e in season.events if abs(e.begin.date() - day) <= timedelta(days=1)]
+    periods = plan_evening(scenario, network, season.registry, around, window, end_s)
+    out.mkdir(parents=True, exist_ok=True)
+    write_logics(fixed_logics(network, scenario.timing, periods), out / PROGRAMS)
+    with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(_rows(scenario, network, window, periods))
+    return [_described(scenario, network, window, period) for period in periods]
+
+
+def show(described: Sequence[dict[str, Any]], out: Path) -> None:
+    """Print when which plans run, and where they lie."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("from", "to", "cycle in s", "phases dropped"):
+        table.add_column(column, justify="right")
+    for period in described:
+        texts = (str(period[key]) for key in ("from", "to", "cycle_s", "phases_dropped"))
+        table.add_row(*texts)
+    console = Console()
+    console.print(table)
+    console.print(f"{out / TABLE}: greens and offsets; {out / PROGRAMS}: programs for SUMO")
+
+
+def _window(scenario: Scenario, season: Season, day: date) -> tuple[Window, float]:
+    """Return the time that is planned, and the simulated second at which the last event ends."""
+    events = [event for event in season.events if event.begin.date() == day]
+    clock = later(events[0].begin, -BEFORE_S - scenario.begin_s)
+    ends = [later(e.begin, usual_end_s(e, season.registry.kind(e.kind))) for e in events]
+    end_s = max(ends).timestamp() - clock.timestamp()
+    return Window(clock, scenario.begin_s, end_s + AFTER_S), end_s
+
+
+def _rows(
+    scenario: Scenario, network: Network, window: Window, periods: Sequence[Period]
+) -> Iterator[tuple[object, ...]]:
+    for period in periods:
+        for signal in network.signals:
+            plan = period.plans[signal.id]
+            cycle_s = plan.cycle_s(signal, scenario.timing)
+            for phase, green_s in zip(plan.phases, plan.greens_s, strict=True):
+                times = (_time(window, s) for s in (period.begin_s, period.end_s))
+                state = signal.phases[phase].state
+                yield (*times, signal.id, cycle_s, plan.offset_s, phase, state, green_s)
+
+
+def _described(
+    scenario: Scenario, network: Network, window: Window, period: Period
+) -> dict[str, Any]:
+    cycles = [period.plans[s.id].cycle_s(s, scenario.timing) for s in network.signals]
+    dropped = sum(len(s.phases) - len(period.plans[s.id].phases) for s in network.signals)
+    return {
+        "from": _time(window, period.begin_s),
+        "to": _time(window, period.end_s),
+        "cycle_s": max(cycles),
+        "phases_dropped": dropped,
+    }
+
+
+def _time(window: Window, time_s: float) -> str:
+    return f"{later(window.clock, time_s):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,167 @@
+"""The signal plans of an evening: which plan runs when, from what the calendar leads to expect."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from signalrl.events.event import Event
+from signalrl.events.turnout import expected_people
+from signalrl.events.venues import Registry
+from signalrl.forecast.assignment import Assignment, assign
+from signalrl.forecast.offsets import with_offsets
+from signalrl.forecast.plans import Bounds, Designer, SignalPlan
+from signalrl.forecast.traffic import KINDS, Traffic, Window, draw_traffic
+from signalrl.network.capacity import Capacity, find_movements
+from signalrl.network.model import Network
+from signalrl.scenario.schema import Scenario
+
+FloatArray = npt.NDArray[np.float64]
+
+PERIOD_S = 1800.0
+"""How long a plan runs at least while visitors are on the road."""
+DRAWS = 16
+"""Draws of the traffic, the mean of which the plans are for."""
+TURNS = 8
+"""How often the ways of drivers are sought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A part of the evening with plans of its own.
+
+    Attributes:
+        begin_s: Its begin, in simulated s.
+        end_s: Its end.
+        volumes_veh_h: Expected traffic by movement.
+        plans: The plan of each signal.
+    """
+
+    begin_s: float
+    end_s: float
+    volumes_veh_h: FloatArray
+    plans: Mapping[str, SignalPlan]
+
+
+def plan_evening(
+    scenario: Scenario,
+    network: Network,
+    registry: Registry | None,
+    events: Sequence[Event],
+    window: Window,
+    anchor_s: float | None = None,
+    bounds: Bounds | None = None,
+    *,
+    coordinated: bool = True,
+) -> tuple[Period, ...]:
+    """Design the plans of a window of time.
+
+    Args:
+        scenario: Says what drives on any day.
+        network: The signals.
+        registry: The venues of the events.
+        events: The events of the calendar around the window; none for a day like any other.
+        window: The time.
+        anchor_s: Simulated second at which plans change, such as the end of an event; every half
+            hour before and after they may change, too. The begin of the window by default.
+        bounds: What plans may be.
+        coordinated: Whether all signals have one cycle, with offsets for green waves.
+
+    Raises:
+        ConfigError: No calendar can tell the scenario's traffic.
+        NetworkError: Nobody passes a signal.
+        SimulationError: SUMO's router failed.
+    """
+    traffic = draw_traffic(scenario, registry, events, window, DRAWS)
+    slices = _slices(traffic, window.begin_s if anchor_s is None else anchor_s)
+    capacity = Capacity(find_movements(network))
+    found = assign(scenario, capacity, traffic, TURNS)
+    inside = set(found.turning.hop_approach.tolist())
+    gates = [edge for i, edge in enumerate(capacity.approaches) if i not in inside]
+    designer = Designer(network, scenario.timing, bounds, gates)
+    periods = []
+    for begin_s, end_s in slices:
+        volumes = _volumes(found, traffic, begin_s, end_s)
+        plans = designer.design(volumes)
+        if coordinated:
+            plans = designer.design(volumes, designer.common_cycle_s(plans))
+            plans = with_offsets(network, scenario.timing, found.turning, capacity, volumes, plans)
+        periods.append(Period(begin_s, end_s, volumes, plans))
+    return tuple(periods)
+
+
+def as_expected(
+    registry: Registry, events: Sequence[Event], late_s: float, factor: float
+) -> tuple[Event, ...]:
+    """Return events as a calendar has them that is wrong.
+
+    Args:
+        registry: Their venues.
+        events: The events as they are.
+        late_s: By how many s the calendar has them too late; too early where it is below 0.
+        factor: How many times their people the calendar expects.
+    """
+    late = timedelta(seconds=late_s)
+    return tuple(
+        replace(
+            event,
+            begin=event.begin + late,
+            end=event.end + late,
+            attendance=round(factor * expected_people(event, registry.venue(event.venue))),
+        )
+        for event in events
+    )
+
+
+def _slices(traffic: Traffic, anchor_s: float) -> list[tuple[float, float]]:
+    """Return the periods: half hours around the anchor, those without visitors taken together."""
+    window = traffic.window
+    first = math.floor((window.begin_s - anchor_s) / PERIOD_S)
+    edges = [anchor_s + PERIOD_S * (first + i) for i in range(1, 1000)]
+    edges = [s for s in edges if window.begin_s < s < window.end_s]
+    bounds = [window.begin_s, *edges, window.end_s]
+    rate = sum((_rates(traffic)[kind] for kind in (1, 2)), np.zeros(window.steps))
+    found: list[tuple[float, float, bool]] = []
+    for begin_s, end_s in pairwise(bounds):
+        quiet = not rate[_steps(window, begin_s, end_s)].any()
+        if quiet and found and found[-1][2]:
+            begin_s = found.pop()[0]
+        found.append((begin_s, end_s, quiet))
+    return [(begin_s, end_s) for begin_s, end_s, _ in found]
+
+
+def _volumes(found: Assignment, traffic: Traffic, begin_s: float, end_s: float) -> FloatArray:
+    """Return the mean traffic by movement of a period.
+
+    The ways are those of the assignment's periods, the numbers those of these minutes.
+    """
+    turning, window = found.turning, traffic.window
+    steps = _steps(window, begin_s, end_s)
+    volumes = np.zeros(turning.flows.shape[2])
+    for kind, rate in enumerate(_rates(traffic)):
+        for period in np.unique(turning.period_of[steps]):
+            mine = steps & (turning.period_of == period)
+            mean = rate[turning.period_of == period].mean()
+            if mean > 0.0:
+                volumes += turning.flows[period, kind] * rate[mine].sum() / mean / steps.sum()
+    return volumes
+
+
+def _rates(traffic: Traffic) -> list[FloatArray]:
+    """Return how many vehicles of each kind set off in each step."""
+    found = [np.zeros(traffic.window.steps) for _ in KINDS]
+    for key, rate in traffic.mean().items():
+        found[key.kind] += rate
+    return found
+
+
+def _steps(window: Window, begin_s: float, end_s: float) -> npt.NDArray[np.bool_]:
+    at_s = window.begin_s + (np.arange(window.steps) + 0.5) * window.step_s
+    inside: npt.NDArray[np.bool_] = (at_s >= begin_s) & (at_s < end_s)
+    return inside

@@ -1,0 +1,100 @@
+"""Unrolls the plans of an evening into one sequence of states, with every change cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from signalrl.forecast.plans import SignalPlan, apportion, change_s
+from signalrl.network.model import Signal
+from signalrl.network.timing import TimingRules, min_green_s, transition
+
+
+class Shown(NamedTuple):
+    """A state and how long it is shown, in s."""
+
+    state: str
+    duration_s: int
+
+
+def unroll(
+    signal: Signal,
+    plans: Sequence[tuple[float, SignalPlan]],
+    end_s: float,
+    rules: TimingRules,
+) -> list[Shown]:
+    """Return what a signal shows from the begin of the first plan to the end or a little later.
+
+    A plan ends with the cycle that ends nearest to the begin of the next one. The next one falls
+    into step with its offset over one or two cycles that are longer or shorter, by as little as
+    can be; so no green is cut, and none is below its minimum.
+
+    Args:
+        signal: The signal.
+        plans: When each begins, in simulated s, and the plan, in the order of time.
+        end_s: Simulated second up to which it is unrolled.
+        rules: For the changes.
+    """
+    begin_s = round(plans[0][0])
+    roll = _Roll(signal, rules, begin_s)
+    ends = [*(at_s for at_s, _ in plans[1:]), end_s]
+    for (_, plan), until_s in zip(plans, ends, strict=True):
+        cycle_s = plan.cycle_s(signal, rules)
+        while roll.time_s + cycle_s / 2 <= until_s:  # never where it would not last for a cycle
+            for length_s in roll.lengths_s(plan):
+                roll.cycle(plan, length_s)
+    while roll.time_s < end_s:
+        roll.cycle(plans[-1][1], plans[-1][1].cycle_s(signal, rules))
+    return roll.shown
+
+
+class _Roll:
+    def __init__(self, signal: Signal, rules: TimingRules, begin_s: int) -> None:
+        self._signal, self._rules = signal, rules
+        self._last: int | None = None
+        self.time_s = begin_s
+        self.shown: list[Shown] = []
+
+    def lengths_s(self, plan: SignalPlan) -> list[int]:
+        """Return the lengths of the next cycles, after which a plan is in step."""
+        cycle_s = plan.cycle_s(self._signal, self._rules)
+        if plan.offset_s is None or (late_s := (plan.offset_s - self.time_s) % cycle_s) == 0:
+            return [cycle_s]
+        usual_s = sum(plan.changes_s(self._signal, self._rules))
+        least_s = max(self._lost_s(plan), usual_s) + sum(self._least(plan))
+        options = [
+            [(late_s + more * cycle_s + i) // number for i in range(number)]
+            for number in (1, 2)
+            for more in range(number + 2)
+        ]
+        options = [lengths for lengths in options if min(lengths) >= least_s]
+        return min(options, key=lambda lengths: max(abs(s - cycle_s) for s in lengths))
+
+    def cycle(self, plan: SignalPlan, length_s: int) -> None:
+        """Show one cycle of a plan in a length."""
+        greens_s = apportion(length_s - self._lost_s(plan), plan.greens_s, self._least(plan))
+        for phase, green_s in zip(plan.phases, greens_s, strict=True):
+            if self._last is not None and self._last != phase:
+                for k in transition(self._signal, self._last, phase, self._rules):
+                    self._show(k.state, round(k.duration_s))
+            self._show(self._signal.phases[phase].state, green_s)
+            self._last = phase
+
+    def _lost_s(self, plan: SignalPlan) -> int:
+        """Return the time that the changes of the next cycle take."""
+        before = (plan.phases[-1] if self._last is None else self._last, *plan.phases)
+        first = self._last is None
+        return sum(
+            change_s(self._signal, a, b, self._rules)
+            for i, (a, b) in enumerate(zip(before, plan.phases, strict=False))
+            if not (first and i == 0)
+        )
+
+    def _least(self, plan: SignalPlan) -> list[int]:
+        return [round(min_green_s(self._signal, p, self._rules)) for p in plan.phases]
+
+    def _show(self, state: str, duration_s: int) -> None:
+        self.time_s += duration_s
+        if self.shown and self.shown[-1].state == state:
+            duration_s += self.shown.pop().duration_s
+        self.shown.append(Shown(state, duration_s))

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signalrl.control.monitor import Monitor
+from signalrl.forecast.plans import SignalPlan
+from signalrl.forecast.switching import unroll
+from signalrl.network.model import Signal
+from signalrl.network.timing import GREEN, min_green_s
+from signalrl.scenario.catalog import load_scenario
+from signalrl.sumo.reader import read_network
+
+SCENARIO = load_scenario("arena")
+RULES = SCENARIO.timing
+NETWORK = read_network(SCENARIO.network_file)
+SIGNALS = NETWORK.signals
+
+
+def some_plan(random: np.random.Generator, signal: Signal) -> SignalPlan:
+    """Any plan: phases in any order, also one that shares its first or last with others."""
+    phases = [int(p) for p in random.permutation(len(signal.phases))]
+    phases = phases[: max(2, int(random.integers(2, len(phases) + 1)))]
+    greens = [round(min_green_s(signal, p, RULES)) + int(random.integers(0, 40)) for p in phases]
+    plan = SignalPlan(tuple(phases), tuple(greens))
+    offset_s = int(random.integers(0, plan.cycle_s(signal, RULES)))
+    return SignalPlan(plan.phases, plan.greens_s, offset_s)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6), st.integers(0, len(SIGNALS) - 1))
+def test_every_change_is_cleared_and_every_plan_falls_into_step(seed: int, number: int) -> None:
+    random, signal = np.random.default_rng(seed), SIGNALS[number]
+    begins_s = np.cumsum(random.integers(600, 2000, 4)).tolist()
+    plans = [(float(s), some_plan(random, signal)) for s in begins_s]
+    end_s = begins_s[-1] + 1500.0
+    shown = unroll(signal, plans, end_s, RULES)
+    assert begins_s[0] + sum(k.duration_s for k in shown) >= end_s
+    assert all(a.state != b.state for a, b in pairwise(shown))
+    monitor = Monitor(NETWORK, RULES)
+    monitor.reset(0.0)
+    time_s = float(begins_s[0])
+    starts: list[tuple[float, str]] = []
+    for state, duration_s in shown:
+        assert monitor.check(number, state, time_s) is None
+        starts.append((time_s, state))
+        time_s += duration_s
+    longest_s = max(plan.cycle_s(signal, RULES) for _, plan in plans)
+    for (begin_s, plan), until_s in zip(plans, [*begins_s[1:], end_s], strict=True):
+        cycle_s, first = plan.cycle_s(signal, RULES), plan.phases[0]
+        # The one before may end late by half a cycle, and then there are two longer ones.
+        from_s, to_s = begin_s + longest_s + 4 * cycle_s, until_s - cycle_s
+        if to_s - from_s <= 1.5 * cycle_s:
+            continue
+        assert plan.offset_s is not None
+        at_s = plan.offset_s + plan.changes_s(signal, RULES)[0]
+        state = signal.phases[first].state
+        settled = [s for s, shows in starts if from_s <= s < to_s and shows == state]
+        assert settled
+        assert all((s - at_s) % cycle_s == 0 for s in settled)
+
+
+def test_a_plan_changes_with_the_cycle_that_ends_next_to_its_minute() -> None:
+    signal = next(s for s in SIGNALS if len(s.phases) == 4)
+    before, after = SignalPlan((0, 2), (30, 30)), SignalPlan((0, 1, 2, 3), (20, 20, 20, 20))
+    shown = unroll(signal, [(0.0, before), (1000.0, after)], 2000.0, RULES)
+    time_s, first = 0.0, 0.0
+    for state, duration_s in shown:
+        if state == signal.phases[1].state:
+            first = time_s
+            break
+        time_s += duration_s
+    assert abs(first - 1000.0) <= before.cycle_s(signal, RULES)
+
+
+def test_a_plan_that_would_not_last_for_a_cycle_is_left_out() -> None:
+    signal = next(s for s in SIGNALS if len(s.phases) == 4)
+    usual, short = SignalPlan((0, 2), (30, 30)), SignalPlan((0, 1, 2, 3), (20, 20, 20, 20))
+    plans = [(0.0, usual), (1000.0, short), (1020.0, usual)]
+    shown = unroll(signal, plans, 2000.0, RULES)
+    greens = {k.state for k in shown if set(GREEN) & set(k.state) and "y" not in k.state}
+    assert signal.phases[1].state not in greens
