@@ -26,8 +26,8 @@ class PhaseScoringPolicy(BasePolicy):
         prior: Weight of the greedy score at the start.
         switching_cost: Cost of a vehicle cut off in the greedy score.
         growth: How much that cost grows with the queue.
-        averaging: What a step of the optimiser leaves of the moving average of the actor's
-            weights, as a share; 0 keeps no average.
+        averaging: Share of the moving average of the actor's weights that each step of the
+            optimiser leaves; 0 keeps no average.
     """
 
     def __init__(
