@@ -115,7 +115,9 @@ def config_rows() -> list[str]:
     for prefix, model in parts:
         for name, field in model.model_fields.items():
             if not isinstance(field.default, BaseModel):
-                default = "required" if field.is_required() else f"{field.default:g}"
+                number = isinstance(field.default, int | float)
+                default = f"{field.default:g}" if number else f"{field.default}"
+                default = "required" if field.is_required() else default
                 rows.append(f"| `{prefix}{name}` | {default} | {field.description} |")
     return rows
 

@@ -9,6 +9,8 @@ from pydantic import Field, ValidationError
 
 from signalrl.errors import ConfigError
 from signalrl.files import Strict, explain, read_model
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.schema import Scenario
 
 
 class PolicyConfig(Strict):
@@ -22,6 +24,19 @@ class PolicyConfig(Strict):
     )
     switching_cost: float = Field(
         1.0, ge=0, description="Cost of a vehicle cut off, in that greedy score."
+    )
+    growth: float = Field(
+        0.0,
+        ge=0,
+        description="How much that cost grows from 6 queued vehicles at the signal to 20, by this "
+        "many times itself; 4 begins as `greedy-adaptive`.",
+    )
+    averaging: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the average of the weights that each step of the optimiser leaves; "
+        "the average is what is exported. 0 exports the last weights.",
     )
 
 
@@ -53,6 +68,10 @@ class TrainConfig(Strict):
     """
 
     scenario: str = Field(description="Name or folder of the scenario.")
+    settings: dict[str, Any] = Field(
+        {},
+        description="Values in place of the scenario's own, such as `{events: {probability: 0}}`.",
+    )
     timesteps: int = Field(ge=1, description="Rows to learn from.")
     workers: int = Field(4, ge=1, description="Simulations side by side.")
     seed: int = Field(
@@ -61,11 +80,22 @@ class TrainConfig(Strict):
     reward_scale: float = Field(
         0.1, gt=0, description="The reward is minus the delay rate times this."
     )
+    neighbours: float = Field(
+        0.0, ge=0, description="Weight, in the reward, of the delay rate of each signal next to it."
+    )
     checkpoint_every: int = Field(
         1, ge=1, description="Checkpoints are this many episodes of each worker apart."
     )
     policy: PolicyConfig = PolicyConfig()
     ppo: PPOConfig = PPOConfig()
+
+    def load_scenario(self) -> Scenario:
+        """Load the scenario with its settings.
+
+        Raises:
+            ConfigError: There is none, or the settings don't fit.
+        """
+        return load_scenario(self.scenario, settings=self.settings)
 
 
 def load_config(path: Path | str, **overrides: Any) -> TrainConfig:

@@ -21,7 +21,6 @@ from signalrl.learning.checkpoint import latest_checkpoint, read_progress, sound
 from signalrl.learning.config import TrainConfig, load_config
 from signalrl.learning.network import PhaseScorer
 from signalrl.learning.policy import PhaseScoringPolicy
-from signalrl.scenario.catalog import load_scenario
 
 GOLDEN_ROWS = 256
 GOLDEN_SEED = 999
@@ -90,13 +89,13 @@ def _load(run: Path) -> tuple[TrainConfig, Path, PhaseScorer]:
     with sound(checkpoint):
         policy = PPO.load(checkpoint / "model.zip", device="cpu").policy
     assert isinstance(policy, PhaseScoringPolicy)
-    return config, checkpoint, policy.scorer.eval()
+    return config, checkpoint, policy.learned.eval()
 
 
 def _record(config: TrainConfig, scorer: PhaseScorer) -> npt.NDArray[np.float32]:
     """Record observations over an episode that the policy drives, spread over its length."""
     rows = []
-    with Session(load_scenario(config.scenario)) as session, torch.no_grad():
+    with Session(config.load_scenario()) as session, torch.no_grad():
         observation = session.reset(GOLDEN_SEED)
         while True:
             scaled = observation.scaled()

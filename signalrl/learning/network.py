@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from signalrl.control.observation import FEATURES, Feature
+from signalrl.control.controllers.greedy import LONG_QUEUE, SHORT_QUEUE
+from signalrl.control.observation import FEATURES, SCALES, Feature
 
 MASKED = -1e9
 GREEDY = (Feature.QUEUED, Feature.APPROACHING, Feature.LOST)
@@ -23,26 +24,41 @@ class PhaseScorer(nn.Module):
     Each phase is encoded alone; the mean and the maximum over the signal's phases are its context;
     a second network scores each phase in that context. To that score comes a greedy one, queued and
     approaching vehicles less those that a change cuts off, with a weight that is learned too: the
-    first episodes drive well and the network learns what greedy does not know.
+    first episodes drive well and the network learns what greedy does not know. Where the cost of
+    switching grows with the queue, it begins as the adaptive greedy controller.
 
     Args:
         hidden: Units of each hidden layer.
         prior: Weight of the greedy score at the start.
         switching_cost: Cost of a vehicle cut off in the greedy score at the start.
+        growth: How much that cost grows from a short queue at the signal to a long one, by this
+            many times itself; see :class:`signalrl.control.controllers.greedy.Greedy`.
     """
 
-    def __init__(self, hidden: int = 64, prior: float = 1.0, switching_cost: float = 1.0) -> None:
+    def __init__(
+        self,
+        hidden: int = 64,
+        prior: float = 1.0,
+        switching_cost: float = 1.0,
+        growth: float = 0.0,
+    ) -> None:
         super().__init__()
         self.encoder = _Encoder(hidden)
         self.score = nn.Sequential(nn.Linear(3 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
         self.prior = nn.Parameter(torch.tensor([prior, prior, -prior * switching_cost]))
+        self.growth = growth
 
     def forward(self, observation: Tensor) -> Tensor:
         """Return logits ``(rows, phases)`` for ``(rows, phases, features)``; masked: -1e9."""
         phases, context = self.encoder(observation)
         context = context[:, None, :].expand(-1, phases.shape[1], -1)
         logits = self.score(torch.cat([phases, context], dim=2))[:, :, 0]
-        greedy = sum(w * observation[:, :, i] for w, i in zip(self.prior, GREEDY, strict=True))
+        queued, approaching, lost = (observation[:, :, i] for i in GREEDY)
+        if self.growth:
+            total = float(SCALES[Feature.TOTAL_QUEUED]) * observation[:, :, Feature.TOTAL_QUEUED]
+            excess = (total - SHORT_QUEUE) / (LONG_QUEUE - SHORT_QUEUE)
+            lost = lost * (1.0 + self.growth * excess.clamp(0.0, 1.0))
+        greedy = self.prior[0] * queued + self.prior[1] * approaching + self.prior[2] * lost
         requestable = observation[:, :, Feature.REQUESTABLE] > 0
         return torch.where(requestable, logits + GREEDY_SCALE * greedy, MASKED)
 

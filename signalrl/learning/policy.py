@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -24,6 +25,9 @@ class PhaseScoringPolicy(BasePolicy):
         hidden: Units of each hidden layer.
         prior: Weight of the greedy score at the start.
         switching_cost: Cost of a vehicle cut off in the greedy score.
+        growth: How much that cost grows with the queue.
+        averaging: Share of the moving average of the actor's weights that each step of the
+            optimiser leaves; 0 keeps no average.
     """
 
     def __init__(
@@ -34,15 +38,28 @@ class PhaseScoringPolicy(BasePolicy):
         hidden: int = 64,
         prior: float = 1.0,
         switching_cost: float = 1.0,
+        growth: float = 0.0,
+        averaging: float = 0.0,
         use_sde: bool = False,  # PPO passes it
     ) -> None:
         super().__init__(observation_space, action_space)
-        self._settings = {"hidden": hidden, "prior": prior, "switching_cost": switching_cost}
-        self.scorer = PhaseScorer(hidden, prior, switching_cost)
+        greedy = {"prior": prior, "switching_cost": switching_cost, "growth": growth}
+        self._settings = {"hidden": hidden, **greedy, "averaging": averaging}
+        self.scorer = PhaseScorer(hidden, **greedy)
         self.critic = PhaseCritic(hidden)
         phases = int(action_space.n)
         self.action_dist = CategoricalDistribution(phases)
         self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1), eps=1e-5)
+        self._averaging = averaging
+        self.average: PhaseScorer | None = None
+        if averaging:
+            self.average = copy.deepcopy(self.scorer).requires_grad_(False)
+            self.optimizer.register_step_post_hook(self._update_average)
+
+    @property
+    def learned(self) -> PhaseScorer:
+        """The actor that leaves the training: the average where one is kept."""
+        return self.scorer if self.average is None else self.average
 
     def forward(
         self, observation: Tensor, deterministic: bool = False
@@ -71,6 +88,12 @@ class PhaseScoringPolicy(BasePolicy):
 
     def reset_noise(self, n_envs: int = 1) -> None:
         """Do nothing: there is no state-dependent noise."""
+
+    def _update_average(self, *_: Any) -> None:
+        assert self.average is not None
+        with torch.no_grad():
+            for mean, now in zip(self.average.parameters(), self.scorer.parameters(), strict=True):
+                mean.lerp_(now, 1.0 - self._averaging)
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         return self.get_distribution(observation).get_actions(deterministic=deterministic)

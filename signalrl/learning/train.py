@@ -33,7 +33,7 @@ from signalrl.learning.config import TrainConfig, load_config
 from signalrl.learning.policy import PhaseScoringPolicy
 from signalrl.learning.progress import TrainingProgress
 from signalrl.learning.vec_env import SignalVecEnv
-from signalrl.scenario.catalog import load_scenario, scenario_names
+from signalrl.scenario.catalog import scenario_names
 from signalrl.scenario.schema import Scenario
 
 CURVE = ("episode", "worker", "timesteps", "wall_s", "mean_delay_s", "vetoes", "dropped")
@@ -61,13 +61,13 @@ def train(
         ConfigError: The folder already holds a run, or the configuration is not its.
         TrainingError: There is nothing to resume.
     """
-    scenario = load_scenario(config.scenario)
+    scenario = config.load_scenario()
     if scenario.name not in scenario_names():  # found again from another folder
         config = config.model_copy(update={"scenario": str(scenario.folder)})
     started = _open_run(config, out, resume)
     torch.set_num_threads(1)
     pool = WorkerPool(scenario, config.workers, config.seed)
-    env = SignalVecEnv(pool, config.reward_scale)
+    env = SignalVecEnv(pool, config.reward_scale, config.neighbours)
     try:
         steps = _steps_per_update(config, scenario, pool.rows)
         progress = Progress(0, [0] * config.workers, 0, 0, 0.0)

@@ -21,13 +21,17 @@ class SignalVecEnv(VecEnv):
     Args:
         pool: The workers.
         reward_scale: The reward is minus the delay rate times this.
+        neighbours: Weight of the delay rate of each signal next to one, beside its own.
 
     Attributes:
         on_episode: Called for every episode that ends; set it to keep a learning curve.
     """
 
-    def __init__(self, pool: WorkerPool, reward_scale: float = 1.0) -> None:
+    def __init__(
+        self, pool: WorkerPool, reward_scale: float = 1.0, neighbours: float = 0.0
+    ) -> None:
         self.pool, self._reward_scale = pool, reward_scale
+        self._around = np.float32(neighbours) * pool.network.adjacent
         self.on_episode: Callable[[EpisodeEnd], None] = lambda end: None
         phases = pool.network.max_phases
         super().__init__(
@@ -55,6 +59,9 @@ class SignalVecEnv(VecEnv):
                 dones[first + i] = True
                 infos[first + i] = {"terminal_observation": final, "TimeLimit.truncated": True}
             self.on_episode(end)
+        if self._around.any():
+            own = delay_rates.reshape(-1, len(self._around))
+            delay_rates = (own + own @ self._around).ravel()
         return observations, delay_rates * -self._reward_scale, dones, infos
 
     def close(self) -> None:

@@ -198,6 +198,29 @@ class Network:
         return {lane.id: i for i, lane in enumerate(self.lanes)}
 
     @cached_property
+    def adjacent(self) -> BoolArray:
+        """Which signals lie next to each other, ``(S, S)``, symmetric: one leads to the other.
+
+        A signal leads to another where its vehicles drive from the junction into a detection zone
+        of the other.
+        """
+        seen = [
+            {part.lane for zone in self.zones if zone.signal == signal.id for part in zone.parts}
+            for signal in self.signals
+        ]
+        leads = np.array(
+            [
+                [
+                    a is not b and any(k.to_lane in lanes for k in a.links)
+                    for b, lanes in zip(self.signals, seen, strict=True)
+                ]
+                for a in self.signals
+            ]
+        )
+        adjacent: BoolArray = leads | leads.T
+        return adjacent
+
+    @cached_property
     def hash(self) -> str:
         """SHA-256 over what is controlled and measured: two equal networks agree.
 

@@ -9,7 +9,7 @@ import torch
 
 from signalrl.control.observation import FEATURES
 from signalrl.errors import ConfigError
-from signalrl.learning.config import TrainConfig
+from signalrl.learning.config import PolicyConfig, TrainConfig
 from signalrl.learning.export import checkpoint_to_onnx, export_policy
 from signalrl.learning.network import MASKED
 from signalrl.learning.train import train
@@ -19,7 +19,12 @@ from tests.scenarios import short_folder
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
-    config = TrainConfig(scenario=str(short_folder(folder / "short")), timesteps=240, workers=2)
+    config = TrainConfig(
+        scenario=str(short_folder(folder / "short")),
+        timesteps=240,
+        workers=2,
+        policy=PolicyConfig(growth=4.0, averaging=0.9),
+    )
     return train(config, folder / "run")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from signalrl.control.observation import FEATURES, Feature
+from signalrl.control.observation import FEATURES, SCALES, Feature
 from signalrl.learning.network import MASKED, PhaseCritic, PhaseScorer
 
 
@@ -54,3 +54,18 @@ def test_the_prior_prefers_demand_and_dislikes_what_is_cut_off(rows):
     assert (scorer(more).argmax(dim=1) == 1).all()
     more[:, 1, Feature.LOST] += 5.0
     assert (scorer(more).argmax(dim=1) != 1).all()
+
+
+@pytest.mark.parametrize(("queued", "expected"), [(0, 1), (6, 1), (13, 3), (20, 5), (80, 5)])
+def test_the_cost_of_switching_grows_with_the_queue_at_the_signal(rows, queued, expected):
+    def cost(growth):
+        torch.manual_seed(1)
+        scorer = PhaseScorer(prior=0.3, growth=growth)
+        rows[:, :, Feature.TOTAL_QUEUED] = queued / float(SCALES[Feature.TOTAL_QUEUED])
+        free = rows.clone()
+        free[:, :, Feature.LOST] = 0.0
+        with torch.no_grad():
+            scorer.score[-1].weight.zero_()  # what is left is the greedy score
+            return scorer(free) - scorer(rows)
+
+    assert torch.allclose(cost(4.0), expected * cost(0.0), atol=1e-5)

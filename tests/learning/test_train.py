@@ -33,6 +33,7 @@ def config(tmp_path):
             "scenario": str(short_folder(tmp_path / "short")),
             "timesteps": 4 * ROWS,
             "workers": 2,
+            "policy": {"averaging": 0.9},
             "ppo": {"rows_per_update": 60, "batch_size": 30},
         }
     )
@@ -88,6 +89,32 @@ def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(config, tmp_path):
     assert torch.equal(weights(killed), weights(whole))
     train(config, killed, resume=True)  # nothing is left to do
     assert curve(killed) == curve(whole)
+
+
+def test_what_leaves_a_training_is_the_average_of_its_last_weights(config, tmp_path):
+    def learned(averaging, name):
+        policy = config.policy.model_copy(update={"averaging": averaging})
+        run = train(config.model_copy(update={"policy": policy}), tmp_path / name)
+        policy = PPO.load(latest_checkpoint(run) / "model.zip", device="cpu").policy
+        return [
+            torch.cat([p.flatten() for p in m.parameters()]).detach()
+            for m in (policy.scorer, policy.learned)
+        ]
+
+    last, plain = learned(0.0, "plain")
+    now, mean = learned(0.9, "averaged")
+    assert torch.equal(last, plain)
+    assert torch.equal(last, now), "averaging changes nothing in the training"
+    assert 0 < (mean - now).norm() < now.norm()
+
+
+def test_settings_take_the_place_of_the_scenario_s_own(config, tmp_path):
+    scenario = config.model_copy(update={"settings": {"end_s": 25350.0}}).load_scenario()
+    assert scenario.horizon_s == config.load_scenario().horizon_s / 2
+    wrong = config.model_copy(update={"settings": {"ends_s": 25350.0}})
+    with pytest.raises(ConfigError, match="did you mean 'end_s'"):
+        train(wrong, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_never_overwritten_nor_resumed_with_another_configuration(config, tmp_path):
