@@ -106,7 +106,62 @@ def check(
 
 
 @app.command()
-from datetime import date, datetime
+def forecast(
+    env: Annotated[
+        str, typer.Argument(metavar="ENV", help="Name, id or folder of an environment with events.")
+    ],
+    calendar: Annotated[
+        list[Path] | None,
+        typer.Option(help="Calendar (.ics, .json, .csv) in place of its own; again for more."),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day; the next with an event by default.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for what comes of it; runs/forecast by default."),
+    ] = None,
+    draws: Annotated[int, typer.Option(min=20, help="How many evenings are drawn.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the draws.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast where and when the events of a day exceed what the signals can serve."""
+    from rich.console import Console
+
+    with _needs("bench"), _stoppable():
+        from signalrl.cli_forecast import forecast_day, show
+
+        console = Console(stderr=as_json)
+        target = out or Path("runs/forecast")
+        try:
+            day = None if at is None else date.fromisoformat(at)
+        except ValueError as error:
+            raise ConfigError(f"--at: expected a date such as 2026-09-19, got {at!r}") from error
+        found = forecast_day(env, tuple(calendar or ()), day, target, draws, seed, console)
+        if as_json:
+            _print_json(found.to_dict())
+        else:
+            show(found, target, console)
+
+
+@app.command()
+def plans(
+    env: Annotated[str, typer.Argument(metavar="ENV", help="Environment with a calendar.")],
+    out: Out,
+    at: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="Day on which the event begins.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Design the fixed-time signal plans for the events of a day."""
+    from signalrl.cli_plans import plans as run_plans
+    from signalrl.cli_plans import show
+
+    described = run_plans(env, at.date(), out)
+    if as_json:
+        _print_json(described)
+    else:
+        show(described, out)
 
 
 @app.command()
