@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,7 +115,8 @@ def forecast(
         typer.Option(help="Calendar (.ics, .json, .csv) in place of its own; again for more."),
     ] = None,
     at: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The day; the next with an event by default.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day; the next with an event by default."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -133,10 +134,7 @@ def forecast(
 
         console = Console(stderr=as_json)
         target = out or Path("runs/forecast")
-        try:
-            day = None if at is None else date.fromisoformat(at)
-        except ValueError as error:
-            raise ConfigError(f"--at: expected a date such as 2026-09-19, got {at!r}") from error
+        day = None if at is None else at.date()
         found = forecast_day(env, tuple(calendar or ()), day, target, draws, seed, console)
         if as_json:
             _print_json(found.to_dict())

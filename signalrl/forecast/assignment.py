@@ -27,17 +27,17 @@ from signalrl.sumo.ways import Trip, find_ways
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
-TURNS = 12
+TURNS = 8
 """How often ways are sought."""
-TOGETHER = 8
+TOGETHER = 6
 """How many of the last turns count."""
 PERIOD_S = 1800.0
 """Length of a period in which drivers take the same ways, while visitors are on the road."""
-VEHICLES_PER_SAMPLE = 4.0
-MOST_SAMPLES = 6
+VEHICLES_PER_SAMPLE = 6.0
+MOST_SAMPLES = 4
 SLOWEST_S = 900.0
 """Longest delay on an approach that drivers reckon with."""
-_DRAWS = 8
+_DRAWS = 4
 """Draws that are loaded to see how long queues are."""
 
 
@@ -151,7 +151,13 @@ class _Plan:
         period_of_slot = np.zeros(number, np.intp)
         for period, members in enumerate(groups):
             period_of_slot[members] = period
-        self.period_of = period_of_slot[slots]
+        self.slots, self.period_of = slots, period_of_slot[slots]
+        # Where visitors are on the road, and the busiest half hour of those without.
+        wanted = visitors > 0
+        if len(quiet):
+            wanted[quiet[np.argmax(all_of_it[quiet])]] = True
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], wanted, [0]])))
+        self.spans = [(int(a), int(b)) for a, b in ends.reshape(-1, 2)]
         hours = np.bincount(slots, minlength=number) * window.step_s / 3600.0
         self.trips: list[Trip] = []
         self._of_trip: list[tuple[Stream, int, float]] = []
@@ -205,24 +211,32 @@ def _times_s(
     plan: _Plan,
 ) -> dict[str, FloatArray]:
     """Return the travel times that drivers expect, by slots of a period's length."""
-    window, turning = traffic.window, found.turning
+    turning, step_s = found.turning, traffic.window.step_s
+    per_slot = round(PERIOD_S / step_s)
     draws = min(_DRAWS, traffic.draws)
-    per_slot = round(PERIOD_S / window.step_s)
-    entering = traffic.entering(turning.entries, draws)
-    missing = -len(entering) % per_slot
-    if missing:  # the last slot may be short
-        entering = np.concatenate([entering, np.zeros_like(entering[:missing])])
-    loading = load(
-        capacity, turning, found.parts, found.lanes_veh_s, entering, window.step_s, per_slot
-    )
-    firsts = plan.period_of[::per_slot][: len(loading.left)]
-    reds_s = red_delay_s(capacity, turning.flows.sum(axis=1))[firsts]
-    flow = np.maximum(loading.left.mean(axis=2) / PERIOD_S, 1e-3)  # veh/s
-    queue = loading.queue.mean(axis=2) + flow * reds_s
+    slots = int(plan.slots.max()) + 1
+    shape = (slots, len(capacity.approaches))
+    left, waiting = np.zeros(shape), np.zeros(shape)
+    for first, last in plan.spans:
+        steps = range(first * per_slot, min(last * per_slot, traffic.window.steps))
+        entering = traffic.entering(turning.entries, draws, steps)
+        missing = -len(entering) % per_slot
+        if missing:  # the last slot may be short
+            entering = np.concatenate([entering, np.zeros_like(entering[:missing])])
+        loading = load(
+            *(capacity, turning, found.parts, found.lanes_veh_s),
+            *(entering, step_s, per_slot, steps.start),
+        )
+        left[first:last] = loading.left.mean(axis=2)
+        waiting[first:last] = loading.queue.mean(axis=2)
+    periods = plan.period_of[np.arange(slots) * per_slot]
+    reds_s = red_delay_s(capacity, turning.flows.sum(axis=1))[periods]
+    flow = np.maximum(left / PERIOD_S, 1e-3)  # veh/s
+    queue = waiting + flow * reds_s
     times_s: dict[str, FloatArray] = {}
     for approach, edges in enumerate(roads.before):
-        rest = queue[:, approach].astype(np.float64)
-        veh_s = flow[:, approach].astype(np.float64)
+        rest = queue[:, approach]
+        veh_s = flow[:, approach]
         for name in edges:
             edge = roads.edges[name]
             here = np.minimum(rest, edge.lanes * edge.length_m / VEHICLE_M)

@@ -33,10 +33,14 @@ UTILISED = 0.9
 """Part of the lanes' capacity that traffic really finds: junctions that are full lose the rest."""
 SPREAD = 0.2
 """Standard deviation of the logarithm of a lane's capacity, from evening to evening."""
+DEMAND_ERROR, QUEUE_ERROR = 0.33, 0.55
+"""Standard deviations of the logarithm of what really comes, and waits, at an approach over what the
+model says of that evening; on top, counts differ as by chance (Poisson). Fitted to simulated
+evenings of ``arena``'s season."""
 QUANTILES = (0.1, 0.5, 0.9)
 _QUIET_DRAWS = 20
-_BEFORE_S = 1800.0
-_AFTER_S = 5400.0
+_BEFORE_S = 900.0
+_AFTER_S = 3600.0
 """How long the network is loaded before and after visitors are on the road."""
 
 
@@ -149,10 +153,13 @@ def outlook(
     spans = _busy_bins(traffic, per_bin)
     if spans != [(0, bins)]:
         few = min(_QUIET_DRAWS, traffic.draws)
-        loading = _load(capacity, found, traffic, range(bins * per_bin), per_bin, few)
         repeated = np.arange(traffic.draws) % few
-        for part, of_all in zip(_arrays(loading), _arrays(whole), strict=True):
-            of_all[:] = part[:, :, repeated]
+        ends = [0, *(last for _, last in spans)]
+        for first, last in zip(ends, [*(first for first, _ in spans), bins], strict=True):
+            steps = range(first * per_bin, last * per_bin)
+            loading = _load(capacity, found, traffic, steps, per_bin, few)
+            for part, of_all in zip(_arrays(loading), _arrays(whole), strict=True):
+                of_all[first:last] = part[:, :, repeated]
     for first, last in spans:
         before = max(0, first - round(_BEFORE_S / bin_s))  # so that the network fills
         steps = range(before * per_bin, last * per_bin)
@@ -163,16 +170,23 @@ def outlook(
     volumes = turning.flows.sum(axis=1)
     periods = turning.period_of[::per_bin][:bins]
     delayed = whole.queue + whole.left * (red_delay_s(capacity, volumes)[periods, :, None] / bin_s)
+    random = stream(traffic.seed, "forecast errors")
+    wrong, waiting = (
+        np.exp(error * random.standard_normal((1, *shape[1:])))
+        for error in (DEMAND_ERROR, QUEUE_ERROR)
+    )
+    counted = whole.arrived * wrong
+    counted += np.sqrt(counted) * random.standard_normal(shape)
     return Outlook(
         traffic.window,
         bin_s,
         capacity.approaches,
         turning.storage,
         UTILISED * capacity.of_approaches(volumes)[periods],
-        whole.arrived * (3600.0 / bin_s),
+        np.maximum(counted, 0.0) * (3600.0 / bin_s),
         whole.left,
-        delayed,
-        whole.outside,
+        delayed * waiting,
+        whole.outside * waiting,
     )
 
 

@@ -102,7 +102,8 @@ class _State:
         hops = np.maximum(1, np.rint(turning.hop_s / step_s)).astype(np.intp)
         ways_in = np.maximum(1, np.rint(turning.entry_s / step_s)).astype(np.intp)
         self._rounds = int(max(hops.max(initial=1), ways_in.max(initial=1))) + 1
-        self._hops, self._entries = _by_lag(hops), _by_lag(ways_in)
+        self._hops = [_Lag.of(hops, turning.hop_to, lag) for lag in np.unique(hops)]
+        self._entries = [_Lag.of(ways_in, turning.entry_to, lag) for lag in np.unique(ways_in)]
         self._coming = np.zeros((self._rounds, cells, draws), np.float32)
         self._wait = np.zeros((cells, draws), np.float32)
         self._back = np.zeros((len(turning.entries), draws), np.float32)
@@ -161,11 +162,10 @@ class _State:
         moved = out[turning.hop_from] * hop_share
         entered = entering_now * fits[turning.entry_approach]
         self._back = np.maximum(self._back - self._from_entry(entered), 0.0)
-        for lag, rows in self._hops:
-            _add(self._coming[(self._step + lag) % self._rounds], turning.hop_to[rows], moved[rows])
-        for lag, rows in self._entries:
-            target = self._coming[(self._step + lag) % self._rounds]
-            _add(target, turning.entry_to[rows], entered[rows])
+        for lag in self._hops:
+            lag.add(self._coming[(self._step + lag.steps) % self._rounds], moved)
+        for lag in self._entries:
+            lag.add(self._coming[(self._step + lag.steps) % self._rounds], entered)
         arrived = self._to_approach(moved) + self._in_approach(entered)
         left = self._of_approach(self._movements(out))
         self._inside += arrived - left
@@ -177,15 +177,32 @@ class _State:
         return found
 
 
-def _by_lag(lags: IntArray) -> list[tuple[int, IntArray]]:
-    return [(int(lag), np.flatnonzero(lags == lag)) for lag in np.unique(lags)]
+@dataclass(frozen=True, slots=True)
+class _Lag:
+    """Those who are on their way for the same number of steps.
 
+    Attributes:
+        steps: How many.
+        rows: Their rows, in the order of the cells that they come to.
+        starts: First of them for each cell.
+        cells: These cells.
+    """
 
-def _add(target: FloatArray, rows: IntArray, values: FloatArray) -> None:
-    """Add rows of values to rows of a target that may come more than once."""
-    order = np.argsort(rows, kind="stable")
-    unique, starts = np.unique(rows[order], return_index=True)
-    target[unique] += np.add.reduceat(values[order], starts, axis=0)
+    steps: int
+    rows: IntArray
+    starts: IntArray
+    cells: IntArray
+
+    @classmethod
+    def of(cls, lags: IntArray, cells: IntArray, steps: int) -> _Lag:
+        rows = np.flatnonzero(lags == steps)
+        rows = rows[np.argsort(cells[rows], kind="stable")]
+        unique, starts = np.unique(cells[rows], return_index=True)
+        return cls(int(steps), rows, starts, unique)
+
+    def add(self, coming: FloatArray, values: FloatArray) -> None:
+        """Add what sets off to what comes."""
+        coming[self.cells] += np.add.reduceat(values[self.rows], self.starts, axis=0)
 
 
 def _summing(rows: IntArray, number: int) -> Callable[[FloatArray], FloatArray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from signalrl import __version__
 from signalrl.events.event import Event
 from signalrl.forecast.days import Part
 from signalrl.forecast.forecast import QUANTILES, Outlook
@@ -33,7 +33,6 @@ class DayForecast:
         parts: What was forecast.
         outlooks: What may come in each part.
         problems: Ranked problems of each part.
-        lockup: Probability of a gridlock in each part.
     """
 
     env: str
@@ -56,7 +55,7 @@ class DayForecast:
             "day": self.day.isoformat(),
             "draws": self.draws,
             "seed": self.seed,
-            "version": __version__,
+            "version": importlib.metadata.version("signalrl"),
             "quantiles": list(QUANTILES),
             "problems": [problem.to_dict() for problem in self.ranked()],
             "parts": [

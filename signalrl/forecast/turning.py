@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from signalrl.network.capacity import Capacity, Key
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.intp]
 
 VEHICLE_M = 7.5
@@ -109,15 +109,18 @@ def count_turning(
     hops: dict[tuple[int, int], _Sum] = defaultdict(lambda: _Sum(np.zeros(periods)))
     entries: dict[tuple[int, str, int], _Sum] = defaultdict(lambda: _Sum(np.zeros(periods)))
     rooms: dict[int, _Mean] = defaultdict(_Mean)
+    by_way: dict[tuple[int, tuple[str, ...]], FloatArray] = defaultdict(lambda: np.zeros(periods))
     for sample in samples:
-        before = -1
-        for movement, time_s, room_m in _passed(sample.way, at, edges):
-            flows[sample.period, sample.kind, movement] += sample.vehicles
-            cell = sample.kind * movements + movement
-            target = entries[sample.kind, sample.way[0], cell] if before < 0 else hops[before, cell]
-            target.vehicles[sample.period] += sample.vehicles
-            target.time_s.add(time_s, sample.vehicles)
-            rooms[int(capacity.of_approach[movement])].add(room_m, sample.vehicles)
+        by_way[sample.kind, sample.way][sample.period] += sample.vehicles
+    for (kind, way), vehicles in by_way.items():
+        before, total = -1, float(vehicles.sum())
+        for movement, time_s, room_m in _passed(way, at, edges):
+            flows[:, kind, movement] += vehicles
+            cell = kind * movements + movement
+            target = entries[kind, way[0], cell] if before < 0 else hops[before, cell]
+            target.vehicles += vehicles
+            target.time_s.add(time_s, total)
+            rooms[int(capacity.of_approach[movement])].add(room_m, total)
             before = cell
     storage = np.full(len(capacity.approaches), UNLIMITED)
     for approach, room in rooms.items():
@@ -167,7 +170,7 @@ class _Mean:
 class _Sum:
     """Vehicles by period, and how long they take."""
 
-    def __init__(self, vehicles: npt.NDArray[np.float64]) -> None:
+    def __init__(self, vehicles: FloatArray) -> None:
         self.vehicles, self.time_s = vehicles, _Mean()
 
 

@@ -1,0 +1,119 @@
+"""What happened at the approaches of a simulated evening, in the terms of a forecast."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from signalrl.errors import SimulationError
+from signalrl.forecast.assignment import Roads
+from signalrl.forecast.forecast import is_problem
+from signalrl.forecast.traffic import Window
+from signalrl.sumo.episode import Outputs
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What happened, each array ``(bins, approaches)``.
+
+    Attributes:
+        bin_s: Length of a bin in s.
+        arrived: Vehicles that came to the approach.
+        left: Vehicles that passed its stop line.
+        waiting: Vehicles delayed there, or outside for want of room, as a mean over the bin.
+    """
+
+    bin_s: float
+    arrived: FloatArray
+    left: FloatArray
+    waiting: FloatArray
+
+    @property
+    def problem(self) -> npt.NDArray[np.bool_]:
+        """Whether an approach was at level of service E or F."""
+        return is_problem(self.waiting, self.left, self.bin_s)
+
+
+def observe(
+    outputs: Outputs, routes: Iterable[Path], roads: Roads, window: Window, bin_s: float
+) -> Observed:
+    """Read what happened from SUMO's own outputs.
+
+    Args:
+        outputs: Those of the evening, with details.
+        routes: The route files that were driven, which say where vehicles wanted to enter.
+        roads: The approaches.
+        window: The time of the evening.
+        bin_s: Length of a bin in s, a multiple of the outputs' interval.
+
+    Raises:
+        SimulationError: An output is missing or incomplete.
+    """
+    bins = int(window.steps * window.step_s // bin_s)
+    shape = (bins, len(roads.before))
+    arrived, left, waiting = (np.zeros(shape) for _ in range(3))
+    of_edge = {edge: i for i, edges in enumerate(roads.before) for edge in edges}
+    lasts = {edges[0]: i for i, edges in enumerate(roads.before)}
+    firsts = {edges[-1] for edges in roads.before}
+    for interval in _elements(outputs.edge_data, "interval"):
+        row = int((float(interval.attrib["begin"]) - window.begin_s) // bin_s)
+        if not 0 <= row < bins:
+            continue
+        for edge in interval.iter("edge"):
+            a = edge.attrib
+            column = of_edge.get(a["id"])
+            if column is None:
+                continue
+            waiting[row, column] += float(a.get("timeLoss", 0.0)) / bin_s
+            arrived[row, column] += float(a.get("departed", 0.0))
+            if a["id"] in firsts:
+                arrived[row, column] += float(a.get("entered", 0.0))
+            if a["id"] in lasts:
+                left[row, column] += float(a.get("left", 0.0))
+    entries = dict(_entries(routes))
+    for trip in _elements(outputs.tripinfo, "tripinfo"):
+        depart_s, edge_id = entries.get(trip.attrib["id"], (0.0, ""))
+        column = of_edge.get(edge_id)
+        if column is not None:
+            begin_s = depart_s - window.begin_s
+            waited_s = max(0.0, float(trip.attrib["departDelay"]))
+            waiting[:, column] += _spread(begin_s, begin_s + waited_s, bins, bin_s) / bin_s
+    return Observed(bin_s, arrived, left, waiting)
+
+
+def _entries(routes: Iterable[Path]) -> Iterator[tuple[str, tuple[float, str]]]:
+    """Yield the id of each vehicle, when it departs, and on which edge."""
+    for path in routes:
+        for element in ET.parse(path).getroot():
+            a = element.attrib
+            route = element.find("route")
+            origin = a.get("from") or (
+                route.attrib["edges"].split()[0] if route is not None else ""
+            )
+            if origin and "depart" in a:
+                yield a["id"], (float(a["depart"]), origin)
+
+
+def _spread(begin_s: float, end_s: float, bins: int, bin_s: float) -> FloatArray:
+    """Return how much of a time lies in each bin, in s."""
+    edges = np.arange(bins + 1) * bin_s
+    found: FloatArray = np.diff(np.clip(edges, begin_s, max(begin_s, end_s)))
+    return found
+
+
+def _elements(path: Path, tag: str) -> Iterable[Any]:
+    try:
+        return list(ET.parse(path).getroot().iter(tag))
+    except (OSError, ET.ParseError) as error:
+        raise SimulationError(
+            f"expected a complete output of SUMO, got {error} in {path}; the simulation ended "
+            "early: run the episode again"
+        ) from error
