@@ -34,8 +34,8 @@ UTILISED = 0.9
 SPREAD = 0.2
 """Standard deviation of the logarithm of a lane's capacity, from evening to evening."""
 DEMAND_ERROR, QUEUE_ERROR = 0.33, 0.55
-"""Standard deviations of the logarithm of what really comes, and waits, at an approach over what the
-model says of that evening; on top, counts differ as by chance (Poisson). Fitted to simulated
+"""Standard deviations of the logarithm of what really comes, and waits, at an approach over what
+the model says of that evening; on top, counts differ as by chance (Poisson). Fitted to simulated
 evenings of ``arena``'s season."""
 QUANTILES = (0.1, 0.5, 0.9)
 _QUIET_DRAWS = 20
