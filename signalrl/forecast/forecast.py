@@ -40,8 +40,7 @@ evenings of ``arena``'s season."""
 QUANTILES = (0.1, 0.5, 0.9)
 _QUIET_DRAWS = 20
 _BEFORE_S = 900.0
-_AFTER_S = 3600.0
-"""How long the network is loaded before and after visitors are on the road."""
+"""How long the network is loaded before the first visitors are on the road."""
 
 
 @dataclass(frozen=True)
@@ -144,28 +143,27 @@ def outlook(
 ) -> Outlook:
     """Load the network with all draws; see :func:`look_ahead`.
 
-    Hours without visitors are those of any day: a few draws stand for all of them.
+    Hours before the first visitors are those of any day, for which the signals were set: a few
+    draws stand for all of them, with the capacity that signals usually have.
     """
     per_bin = round(bin_s / traffic.window.step_s)
     bins = traffic.window.steps // per_bin
     shape = (bins, len(capacity.approaches), traffic.draws)
     whole = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
-    spans = _busy_bins(traffic, per_bin)
-    if spans != [(0, bins)]:
+    first = _first_busy(traffic, per_bin)
+    if first > 0:
         few = min(_QUIET_DRAWS, traffic.draws)
+        steps = range(first * per_bin)
+        quiet = _load(capacity, found, traffic, steps, per_bin, few, spread=0.0)
         repeated = np.arange(traffic.draws) % few
-        ends = [0, *(last for _, last in spans)]
-        for first, last in zip(ends, [*(first for first, _ in spans), bins], strict=True):
-            steps = range(first * per_bin, last * per_bin)
-            loading = _load(capacity, found, traffic, steps, per_bin, few)
-            for part, of_all in zip(_arrays(loading), _arrays(whole), strict=True):
-                of_all[first:last] = part[:, :, repeated]
-    for first, last in spans:
+        for part, of_all in zip(_arrays(quiet), _arrays(whole), strict=True):
+            of_all[:first] = part[:, :, repeated]
+    if first < bins:
         before = max(0, first - round(_BEFORE_S / bin_s))  # so that the network fills
-        steps = range(before * per_bin, last * per_bin)
-        loading = _load(capacity, found, traffic, steps, per_bin, traffic.draws)
-        for part, of_all in zip(_arrays(loading), _arrays(whole), strict=True):
-            of_all[first:last] = part[first - before :]
+        steps = range(before * per_bin, bins * per_bin)
+        busy = _load(capacity, found, traffic, steps, per_bin, traffic.draws, SPREAD)
+        for part, of_all in zip(_arrays(busy), _arrays(whole), strict=True):
+            of_all[first:] = part[first - before :]
     turning = found.turning
     volumes = turning.flows.sum(axis=1)
     periods = turning.period_of[::per_bin][:bins]
@@ -197,6 +195,7 @@ def _load(
     steps: range,
     per_bin: int,
     draws: int,
+    spread: float,
 ) -> Loading:
     lanes = (len(capacity.lanes), draws)
     noise = stream(traffic.seed, "forecast capacity").standard_normal(lanes)
@@ -204,7 +203,7 @@ def _load(
         capacity,
         found.turning,
         found.parts,
-        found.lanes_veh_s[:, :, None] * UTILISED * np.exp(SPREAD * noise),
+        found.lanes_veh_s[:, :, None] * UTILISED * np.exp(spread * noise),
         traffic.entering(found.turning.entries, draws, steps),
         traffic.window.step_s,
         per_bin,
@@ -212,17 +211,12 @@ def _load(
     )
 
 
-def _busy_bins(traffic: Traffic, per_bin: int) -> list[tuple[int, int]]:
-    """Return the spans of bins, first and behind the last, in which visitors are on the road."""
+def _first_busy(traffic: Traffic, per_bin: int) -> int:
+    """Return the bin in which the first visitors are on the road; behind the last, if none are."""
     bins = traffic.window.steps // per_bin
-    busy = np.zeros(bins, np.bool_)
-    for crowd in traffic.crowds.values():
-        busy[np.minimum(np.unique(crowd.step) // per_bin, bins - 1)] = True
-    after = round(_AFTER_S / (per_bin * traffic.window.step_s))
-    for place in np.flatnonzero(busy):
-        busy[place : place + after + 1] = True
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], busy, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+    return min(
+        (int(crowd.step.min()) // per_bin for crowd in traffic.crowds.values()), default=bins
+    )
 
 
 def _arrays(loading: Loading) -> tuple[npt.NDArray[np.float32], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -52,12 +52,7 @@ def read_traffic(scenario: Scenario) -> list[tuple[Trip, tuple[str, ...]]]:
         found = _route(
             scenario, scenario.route_files, Path(folder) / "out.rou.xml", scenario.additional_files
         )
-    free = {
-        element.attrib["id"]
-        for path in scenario.route_files
-        for _, element in ET.iterparse(_opened(path))
-        if element.tag == "trip" or (element.tag == "flow" and "from" in element.attrib)
-    }
+    free = {name for path in scenario.route_files for name in _without_way(path)}
     return [
         (Trip(depart_s, way[0], way[-1]), () if {name, name.rpartition(".")[0]} & free else way)
         for name, depart_s, way in found
@@ -131,10 +126,12 @@ def _route(
     return found
 
 
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path))
-    return path.open("rb")
+def _without_way(path: Path) -> Iterator[str]:
+    """Yield the ids of the trips, and of the flows from edge to edge, of a route file."""
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        for _, element in ET.iterparse(cast(IO[bytes], file)):
+            if element.tag == "trip" or (element.tag == "flow" and "from" in element.attrib):
+                yield element.attrib["id"]
 
 
 def _write_weights(

@@ -1,0 +1,137 @@
+"""The forecast of an evening: drawn, loaded, told and drawn as pictures."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signalrl.cli import main
+from signalrl.errors import ConfigError
+from signalrl.forecast.assignment import assign
+from signalrl.forecast.days import next_day, parts_of_day
+from signalrl.forecast.forecast import look_ahead
+from signalrl.forecast.scoring import coverage, detection, pinball
+from signalrl.forecast.traffic import Window, draw_traffic
+from signalrl.network.capacity import Capacity, find_movements
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season, occasion_of
+from signalrl.sumo.episode import scenario_network
+
+SCENARIO = load_scenario("arena")
+NETWORK = scenario_network(SCENARIO)
+SEASON = load_season(SCENARIO)
+assert SCENARIO.events is not None
+EVENT = max(SEASON.events, key=lambda event: event.attendance or 0)
+OCCASION = occasion_of(SEASON, SCENARIO.events, EVENT, "egress", SCENARIO.begin_s)
+WINDOW = Window(OCCASION.clock, SCENARIO.begin_s, SCENARIO.end_s)
+DRAWS = 24
+
+
+def test_an_event_makes_problems_that_a_usual_evening_has_not() -> None:
+    busy = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    usual = look_ahead(SCENARIO, NETWORK, SEASON.registry, [], WINDOW, DRAWS)
+    exits = [i for i, edge in enumerate(busy.approaches) if edge.startswith("park_")]
+    assert busy.problem[:, exits].any(axis=0).mean() > 0.9
+    assert usual.problem[:, exits].mean() == 0.0
+    assert busy.problem.mean() > 2 * usual.problem.mean()
+
+
+def test_the_seed_decides_everything() -> None:
+    one, same, other = (
+        draw_traffic(SCENARIO, SEASON.registry, [EVENT], WINDOW, DRAWS, seed) for seed in (1, 1, 2)
+    )
+    entries = [(2, "park_e2_out"), (0, "west2_a2")]
+    assert (one.entering(entries) == same.entering(entries)).all()
+    assert (one.entering(entries) != other.entering(entries)).any()
+
+
+def test_drawn_traffic_is_that_of_the_calendar() -> None:
+    traffic = draw_traffic(SCENARIO, SEASON.registry, [EVENT], WINDOW, 100)
+    flows = SCENARIO.demand
+    assert flows is not None
+    usual = traffic.entering([(0, flow.origin) for flow in flows.flows[:1]])
+    rate = sum(r.sum() for key, r in traffic.usual.items() if key.origin == flows.flows[0].origin)
+    assert usual.sum(axis=(0, 1)).mean() == pytest.approx(rate, rel=0.1)
+    late = Window(OCCASION.clock + timedelta(days=2), 0.0, 5400.0)
+    assert not draw_traffic(SCENARIO, SEASON.registry, [EVENT], late, 5).crowds
+
+
+def test_drivers_avoid_what_is_full() -> None:
+    """With the queues of an egress in view, ways spread over more movements than without."""
+    capacity = Capacity(find_movements(NETWORK))
+    traffic = draw_traffic(SCENARIO, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    fastest = assign(SCENARIO, capacity, traffic, turns=1).turning.flows[:, 2]
+    spread = assign(SCENARIO, capacity, traffic).turning.flows[:, 2]
+    assert (spread > 0).sum() > 1.3 * (fastest > 0).sum()
+    assert spread.max() < fastest.max()
+
+
+def test_a_whole_day_is_forecast_where_its_traffic_is_known() -> None:
+    (part,) = parts_of_day(SCENARIO, SEASON, EVENT.begin.date())
+    assert part.window.steps * part.window.step_s == pytest.approx(86_400, abs=3600)
+    assert EVENT in part.events
+    spring = parts_of_day(SCENARIO, SEASON, date(2027, 3, 28))[0].window
+    assert spring.end_s == 23 * 3600  # the night that lacks an hour
+    autumn = parts_of_day(SCENARIO, SEASON, date(2027, 10, 31))[0].window
+    assert autumn.end_s == 25 * 3600
+
+
+def test_recorded_traffic_is_forecast_around_events_only() -> None:
+    scenario = load_scenario("cologne-concert")
+    season = load_season(scenario)
+    day = season.events[0].begin.date()
+    labels = [part.label for part in parts_of_day(scenario, season, day)]
+    assert len(labels) == 2
+    quiet = next(
+        day + timedelta(days=n)
+        for n in range(1, 60)
+        if all(e.begin.date() != day + timedelta(days=n) for e in season.events)
+    )
+    with pytest.raises(ConfigError, match=f"expected a day with an event, such as .*got {quiet}"):
+        parts_of_day(scenario, season, quiet)
+    with pytest.raises(ConfigError, match="expected an environment with events"):
+        parts_of_day(load_scenario("single"), season, day)
+
+
+def test_the_next_day_with_an_event_is_forecast_by_default() -> None:
+    days = sorted({event.begin.date() for event in SEASON.events})
+    assert next_day(SEASON, days[3]) == days[3]
+    assert next_day(SEASON, days[3] + timedelta(days=1)) == days[4]
+    assert next_day(SEASON, days[-1] + timedelta(days=1)) == days[0]
+
+
+def test_the_command_writes_a_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = load_scenario("cologne-concert")
+    day = max(load_season(scenario).events, key=lambda e: e.attendance or 0).begin.date()
+    command = ["forecast", "cologne-concert", "--at", str(day), "--draws", "20"]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    data = json.loads((tmp_path / "forecast.json").read_text())
+    assert str(day) in said
+    assert len(data["parts"]) == 2
+    assert data["problems"]
+    assert data["problems"][0]["text"] in (tmp_path / "problems.txt").read_text()
+    approach = next(iter(data["parts"][0]["approaches"].values()))
+    ratios = np.array(approach["ratio"])
+    assert (np.diff(ratios, axis=0) >= 0).all()  # p10 <= p50 <= p90
+    shapes = json.loads((tmp_path / "forecast.geojson").read_text())["features"]
+    lon, lat = shapes[0]["geometry"]["coordinates"][0]
+    assert 6.5 < lon < 7.5  # Cologne
+    assert 50.5 < lat < 51.5
+    for name in ("map.svg", "timeline.svg"):
+        assert (tmp_path / name).read_text().startswith("<?xml")
+
+
+def test_scores_are_those_of_the_books() -> None:
+    odds, happened = np.array([0.9, 0.8, 0.1, 0.6]), np.array([True, False, True, True])
+    found = detection(odds, happened, 0.5)
+    assert (found.recall, found.precision) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    truth = np.random.default_rng(0).normal(0.0, 1.0, 20_000)
+    best = np.array([-1.2816, 0.0, 1.2816])[:, None] * np.ones(20_000)
+    assert coverage(best[0], best[2], truth) == pytest.approx(0.8, abs=0.01)
+    for wrong in (best * 0.5, best * 2.0, best + 0.5):
+        assert pinball(best, truth, (0.1, 0.5, 0.9)) < pinball(wrong, truth, (0.1, 0.5, 0.9))
