@@ -16,8 +16,8 @@ from signalrl.sumo.tools import run_program
 def routed_vehicles(site: Site) -> Path:
     """Write the traffic of the episode as vehicles with routes, by SUMO's ``duarouter``.
 
-    Trips are routed through the empty network, as SUMO does when it inserts them; vehicles that
-    have a route keep it. Only those that depart within the episode are written.
+    Trips are routed through the empty network (SUMO takes the speeds of the moment, which nobody
+    knows before); vehicles that have a route keep it. Only those that depart within the episode are written.
 
     Raises:
         SimulationError: The tool failed.
