@@ -42,8 +42,8 @@ class VehicleType(Strict):
     speed_dev: float = Field(0.1, ge=0, description="Standard deviation of the speed factor.")
     reroutes: bool = Field(
         False,
-        description="Whether drivers have SUMO's rerouting device, a navigator that knows the speeds "
-        "on all roads. Without it, too, SUMO looks for the way when they set off.",
+        description="Whether drivers have SUMO's rerouting device, a navigator that knows the "
+        "speeds on all roads. Without it, too, SUMO looks for the way when they set off.",
     )
 
 

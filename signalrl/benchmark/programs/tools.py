@@ -17,7 +17,8 @@ def routed_vehicles(site: Site) -> Path:
     """Write the traffic of the episode as vehicles with routes, by SUMO's ``duarouter``.
 
     Trips are routed through the empty network (SUMO takes the speeds of the moment, which nobody
-    knows before); vehicles that have a route keep it. Only those that depart within the episode are written.
+    knows before); vehicles that have a route keep it. Only those that depart within the episode
+    are written.
 
     Raises:
         SimulationError: The tool failed.
