@@ -12,9 +12,6 @@ from signalrl.forecast.traffic import Window
 from signalrl.scenario.event_demand import Season, events_around, later, occasion_of
 from signalrl.scenario.schema import Scenario
 
-DAY_STEP_S = 45.0
-"""Steps of a whole day, which is long: longer than those of a window of some hours."""
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -51,7 +48,7 @@ def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, .
         zone = season.registry.local
         midnight = datetime.combine(day, time.min, zone)
         ends = datetime.combine(day + timedelta(days=1), time.min, zone)
-        window = Window(midnight, 0.0, ends.timestamp() - midnight.timestamp(), DAY_STEP_S)
+        window = Window(midnight, 0.0, ends.timestamp() - midnight.timestamp())
         return (Part("day", window, tuple(events_around(season, midnight, ends))),)
     found = tuple(_parts(scenario, season, day))
     if not found:
