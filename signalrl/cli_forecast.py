@@ -10,14 +10,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from signalrl.forecast.days import next_day, parts_of_day
+from signalrl.forecast.days import next_day, parts_of_day, season_of
 from signalrl.forecast.forecast import look_ahead
 from signalrl.forecast.pictures import draw_forecast
 from signalrl.forecast.places import read_map
 from signalrl.forecast.problems import find_problems
 from signalrl.forecast.report import DayForecast, write_forecast
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.event_demand import load_season
 from signalrl.sumo.episode import scenario_network
 
 SHOWN = 12
@@ -50,7 +49,7 @@ def forecast_day(
     """
     scenario = load_scenario(env, settings=_settings(calendars, day))
     network = scenario_network(scenario)
-    season = load_season(scenario)
+    season = season_of(scenario)
     for note in season.notes:
         console.print(f"[yellow]calendar:[/yellow] {note}", highlight=False)
     day = day or next_day(season, datetime.now(season.registry.local).date())

@@ -16,11 +16,12 @@ from signalrl.benchmark.programs.event_plan import fixed_logics
 from signalrl.benchmark.programs.logic import write_logics
 from signalrl.errors import ConfigError
 from signalrl.events.turnout import usual_end_s
+from signalrl.forecast.days import season_of
 from signalrl.forecast.evening import Period, plan_evening
 from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.event_demand import Season, later, load_season
+from signalrl.scenario.event_demand import Season, later
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import scenario_network
 
@@ -42,11 +43,7 @@ def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
         SignalRLError: The environment has no events, or none on this day.
     """
     scenario = load_scenario(target)
-    if scenario.events is None:
-        raise ConfigError(
-            f"{scenario.name}: expected an environment with a calendar (the key events), got none"
-        )
-    season = load_season(scenario)
+    season = season_of(scenario)
     events = [event for event in season.events if event.begin.date() == day]
     if not events:
         others = sorted({event.begin.date() for event in season.events}, key=lambda d: abs(d - day))

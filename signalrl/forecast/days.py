@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
 from signalrl.forecast.traffic import Window
-from signalrl.scenario.event_demand import Season, events_around, later, occasion_of
+from signalrl.scenario.event_demand import Season, events_around, later, load_season, occasion_of
 from signalrl.scenario.schema import Scenario
 
 
@@ -28,6 +28,20 @@ class Part:
     events: tuple[Event, ...]
 
 
+def season_of(scenario: Scenario) -> Season:
+    """Return the events of an environment.
+
+    Raises:
+        ConfigError: It has none, or a file is broken.
+    """
+    if scenario.events is None:
+        raise ConfigError(
+            f"{scenario.name}: expected an environment with events (the key events), got one "
+            "without; see docs/events.md on how to add venues and a calendar"
+        )
+    return load_season(scenario)
+
+
 def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, ...]:
     """Return the parts of a day that are forecast.
 
@@ -36,14 +50,8 @@ def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, .
     and around the end of each event, as in the environment's episodes.
 
     Raises:
-        ConfigError: The environment has no events, or none on this day where it needs one.
+        ConfigError: The environment has no event on this day, and needs one.
     """
-    traffic = scenario.events
-    if traffic is None:
-        raise ConfigError(
-            f"{scenario.name}: expected an environment with events (the key events), got one "
-            "without; see docs/events.md on how to add venues and a calendar"
-        )
     if scenario.demand is not None and scenario.demand.profile.clock == "day":
         zone = season.registry.local
         midnight = datetime.combine(day, time.min, zone)

@@ -12,7 +12,7 @@ import pytest
 from signalrl.cli import main
 from signalrl.errors import ConfigError
 from signalrl.forecast.assignment import assign
-from signalrl.forecast.days import next_day, parts_of_day
+from signalrl.forecast.days import next_day, parts_of_day, season_of
 from signalrl.forecast.forecast import look_ahead
 from signalrl.forecast.scoring import coverage, detection, pinball
 from signalrl.forecast.traffic import Window, draw_traffic
@@ -94,7 +94,7 @@ def test_recorded_traffic_is_forecast_around_events_only() -> None:
     with pytest.raises(ConfigError, match=f"expected a day with an event, such as .*got {quiet}"):
         parts_of_day(scenario, season, quiet)
     with pytest.raises(ConfigError, match="expected an environment with events"):
-        parts_of_day(load_scenario("single"), season, day)
+        season_of(load_scenario("single"))
 
 
 def test_the_next_day_with_an_event_is_forecast_by_default() -> None:
