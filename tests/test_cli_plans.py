@@ -30,7 +30,7 @@ def test_writes_the_plans_of_a_day(tmp_path: Path, capsys: pytest.CaptureFixture
     ("arguments", "reason"),
     [
         (["plans", "arena", "--at", "2026-09-18"], "try 2026-09-05, 2026-09-11, 2026-09-19"),
-        (["plans", "single", "--at", "2026-09-18"], "expected an environment with a calendar"),
+        (["plans", "single", "--at", "2026-09-18"], "expected an environment with events"),
     ],
 )
 def test_says_why_there_are_no_plans(

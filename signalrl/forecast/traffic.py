@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -110,6 +110,27 @@ class Traffic:
         for key, crowd in self.crowds.items():
             found[key] = np.bincount(crowd.step, minlength=steps) / self.draws
         return found
+
+    def visitors(self, kind: int, edges: Iterable[str]) -> FloatArray:
+        """Return the visitors of a kind that set off on some edges, ``(steps, draws)``."""
+        wanted = frozenset(edges)
+        size = self.window.steps * self.draws
+        out: FloatArray = np.zeros(size)
+        for key, crowd in self.crowds.items():
+            if key.kind == kind and key.origin in wanted:
+                out += np.bincount(crowd.step * self.draws + crowd.draw, minlength=size)
+        return out.reshape(self.window.steps, self.draws)
+
+    def chosen(self, draws: IntArray) -> Traffic:
+        """Return the traffic of some of the draws, which may come more than once."""
+        crowds = {}
+        for key, crowd in self.crowds.items():
+            order = np.argsort(crowd.draw, kind="stable")
+            ends = np.searchsorted(crowd.draw[order], np.arange(self.draws + 1))
+            parts = [crowd.step[order][ends[draw] : ends[draw + 1]] for draw in draws]
+            numbers = np.repeat(np.arange(len(draws)), [len(part) for part in parts])
+            crowds[key] = Crowd(np.concatenate(parts), numbers)
+        return replace(self, draws=len(draws), scale=self.scale[draws], crowds=crowds)
 
     def entering(
         self,

@@ -1,0 +1,81 @@
+"""A forecast that is corrected by what came comes nearer to what will come."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalrl.forecast.rolling import FEWEST, Rolling, roll_forward
+from signalrl.forecast.traffic import Traffic, Window, draw_traffic
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season, occasion_of
+
+SCENARIO = load_scenario("arena")
+SEASON = load_season(SCENARIO)
+assert SCENARIO.events is not None
+EVENT = next(event for event in SEASON.events if event.kind == "knockout")
+OCCASION = occasion_of(SEASON, SCENARIO.events, EVENT, "egress", SCENARIO.begin_s)
+WINDOW = Window(OCCASION.clock, 0.0, 9000.0)
+EXITS = [f"park_{name}_out" for name in ("e2", "e3", "d4", "e4")]
+
+
+def evenings(draws: int, seed: int) -> Traffic:
+    return draw_traffic(SCENARIO, SEASON.registry, [EVENT], WINDOW, draws, seed)
+
+
+def test_a_match_that_ends_late_shifts_the_forecast() -> None:
+    """After half an hour of counts, the rest of the evening is foretold with half the error."""
+    forecast, truths = evenings(200, 0), evenings(12, 1)
+    seen_steps = 80  # 40 minutes
+    before, after = [], []
+    for truth in range(truths.draws):
+        counts = {
+            edge: truths.visitors(2, [edge])[:seen_steps, truth].reshape(-1, 10).sum(axis=1)
+            for edge in EXITS
+        }
+        rolled = roll_forward(forecast, 2, counts, 300.0)
+        rest = truths.visitors(2, EXITS)[seen_steps:, truth].reshape(-1, 20).sum(axis=1)
+        for traffic, errors in ((forecast, before), (rolled, after)):
+            said = traffic.visitors(2, EXITS)[seen_steps:].reshape(-1, 20, 200).sum(axis=1)
+            errors.append(np.abs(np.median(said, axis=1) - rest).mean())
+    assert np.mean(after) < 0.6 * np.mean(before), (np.mean(before), np.mean(after))
+
+
+def test_without_counts_nothing_changes() -> None:
+    forecast = evenings(50, 0)
+    same = roll_forward(forecast, 2, {}, 300.0)
+    assert (same.visitors(2, EXITS) == forecast.visitors(2, EXITS)).all()
+    assert (same.scale == forecast.scale).all()
+
+
+def test_chosen_draws_are_those_of_before() -> None:
+    forecast = evenings(6, 0)
+    some = forecast.chosen(np.array([4, 4, 1]))
+    assert (some.visitors(2, EXITS) == forecast.visitors(2, EXITS)[:, [4, 4, 1]]).all()
+    entries = [(2, EXITS[0])]
+    assert some.entering(entries).shape == (WINDOW.steps, 1, 3)
+
+
+@given(
+    expected=st.lists(st.floats(0, 1e4), min_size=2, max_size=50),
+    counts=st.lists(st.floats(0, 1e5), max_size=20),
+)
+def test_weights_stay_a_distribution(expected: list[float], counts: list[float]) -> None:
+    rolling = Rolling(len(expected))
+    for count in counts:
+        rolling.see(expected, count)
+    weights = rolling.weights
+    assert weights.sum() == pytest.approx(1.0)
+    assert (weights >= 0).all()
+    assert 1.0 / (weights**2).sum() >= FEWEST * len(expected) * 0.999
+    assert (np.diff(rolling.choose(30)) >= 0).all()
+
+
+def test_the_draw_that_is_right_gains() -> None:
+    rolling = Rolling(3)
+    for _ in range(4):
+        rolling.see([100.0, 50.0, 200.0], 100.0)
+    assert rolling.weights.argmax() == 0
+    assert rolling.weights[0] > 0.9
