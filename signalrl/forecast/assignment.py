@@ -222,7 +222,7 @@ def _times_s(
         entering = traffic.entering(turning.entries, draws, steps)
         missing = -len(entering) % per_slot
         if missing:  # the last slot may be short
-            entering = np.concatenate([entering, np.zeros_like(entering[:missing])])
+            entering = np.pad(entering, ((0, missing), (0, 0), (0, 0)))
         loading = load(
             *(capacity, turning, found.parts, found.lanes_veh_s),
             *(entering, step_s, per_slot, steps.start),

@@ -60,6 +60,13 @@ def test_drawn_traffic_is_that_of_the_calendar() -> None:
     assert not draw_traffic(SCENARIO, SEASON.registry, [EVENT], late, 5).crowds
 
 
+def test_a_window_may_be_short() -> None:
+    window = Window(OCCASION.clock, 0.0, 150.0)
+    traffic = draw_traffic(SCENARIO, SEASON.registry, [EVENT], window, 4)
+    capacity = Capacity(find_movements(NETWORK))
+    assert assign(SCENARIO, capacity, traffic, turns=2).turning.flows.sum() > 0
+
+
 def test_drivers_avoid_what_is_full() -> None:
     """With the queues of an egress in view, ways spread over more movements than without."""
     capacity = Capacity(find_movements(NETWORK))
