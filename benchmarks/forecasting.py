@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.forecast import BIN_S, DRAWS, QUANTILES, outlook
 from signalrl.forecast.observed import observe
-from signalrl.forecast.scoring import coverage, detection, pinball
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
@@ -111,16 +111,17 @@ def score(rows: list[dict[str, Any]], threshold: float) -> dict[str, float]:
         "onset_error_min": float(np.median(onsets)) if onsets else float("nan"),
     }
     for name in ("arrived", "waiting"):
-        covered, losses, without = [], [], []
+        inside, losses, without = [], [], []
         for row in rows:
             used = np.array(row["used"])
             seen = np.array(row[name])[:, used]
             of_event = np.array(row["forecast"][name])[:, :, used]
-            covered.append(coverage(of_event[0], of_event[2], seen))
-            losses.append(pinball(of_event, seen, QUANTILES))
-            without.append(pinball(np.array(row["no_event"][name])[:, :, used], seen, QUANTILES))
+            inside.append(covered(of_event, seen).mean())
+            losses.append(pinball(of_event, seen, QUANTILES).mean())
+            of_usual = np.array(row["no_event"][name])[:, :, used]
+            without.append(pinball(of_usual, seen, QUANTILES).mean())
         found |= {
-            f"{name}_coverage": float(np.mean(covered)),
+            f"{name}_coverage": float(np.mean(inside)),
             f"{name}_pinball": float(np.mean(losses)),
             f"{name}_pinball_less": 1.0 - float(np.mean(losses) / np.mean(without)),
         }

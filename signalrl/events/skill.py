@@ -16,6 +16,7 @@ from signalrl.events.event import Event
 from signalrl.events.event_days import EventDay, Seen
 from signalrl.events.history import FloatArray
 from signalrl.events.learning import MIN_EVENTS, PRIOR_EVENTS, learn
+from signalrl.events.scoring import covered, pinball
 from signalrl.events.turnout import Trips, draw_turnout
 from signalrl.events.venues import Registry
 
@@ -159,16 +160,10 @@ def _scores(day: EventDay, registries: Sequence[Registry], draws: int, seed: int
 
 
 def _score(count: FloatArray, quantiles: FloatArray) -> FloatArray:
-    parts = np.array(QUANTILES)[:, None]
-    under = count - quantiles
-    pinball = np.maximum(parts * under, (parts - 1.0) * under).mean(axis=0)
-    inside = (count >= quantiles[0]) & (count <= quantiles[-1])
-    return np.stack((pinball, inside), axis=1)
+    return np.stack((pinball(quantiles, count, QUANTILES), covered(quantiles, count)), axis=1)
 
 
 def _skill(venue: str, name: str, found: Sequence[FloatArray]) -> Skill:
     scores = np.concatenate(found)
-    (pinball, coverage), (prior_pinball, prior_coverage) = scores.mean(axis=0).tolist()
-    return Skill(
-        venue, name, len(found), len(scores), pinball, prior_pinball, coverage, prior_coverage
-    )
+    (loss, coverage), (prior_loss, prior_coverage) = scores.mean(axis=0).tolist()
+    return Skill(venue, name, len(found), len(scores), loss, prior_loss, coverage, prior_coverage)

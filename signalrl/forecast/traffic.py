@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,6 @@ IntArray = npt.NDArray[np.intp]
 
 KINDS = ("usual", "arriving", "leaving")
 """Kinds of traffic: that of any day, and visitors on their way to an event and home."""
-Kind = Literal[0, 1, 2]
 
 
 class Stream(NamedTuple):

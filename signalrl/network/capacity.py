@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from signalrl.network.model import Link, Network, Program, Signal
 
-SATURATION_VEH_H = 1830.0
+SATURATION_VEH_H = 1780.0
 """What a queue of SUMO's default cars discharges in an hour of green, from a lane straight on."""
 TURN_FACTOR = {"s": 1.0, "r": 0.78, "R": 0.9, "l": 0.79, "L": 0.9, "t": 0.7}
 """The same of a turn over that of going straight on, at the speeds of SUMO's turns."""
@@ -26,6 +26,8 @@ CRITICAL_GAP_S = 6.7
 FOLLOW_UP_S = 2.9
 """Gap that a left turn of SUMO's default cars accepts, and the headway of those who share one; in
 the field they are 4.5 and 2.5 s (HCM 2000)."""
+EXTENSION_S = 1.0
+"""How much longer than a green its queue leaves: in the yellow, less what the start costs."""
 _SPREADING = 30
 """Rounds in which drivers spread over their lanes."""
 _SLOTS = 120
@@ -261,7 +263,11 @@ def _slots(movement: Movement) -> tuple[npt.NDArray[np.bool_], FloatArray]:
         run = run + 1 if shown[slot] == "yield" else 0
         if run:
             since[slot] = (run - 0.5) / _SLOTS
-    return shown == "go", since
+    goes = shown == "go"
+    last = goes & ~np.roll(goes, -1) & (np.roll(shown, -1) == "stop")
+    for slot in range(1, round(EXTENSION_S / ends_s[-1] * _SLOTS) + 1):
+        goes = goes | np.roll(last, slot)
+    return goes, since
 
 
 def _movements(signal: Signal, program: Program, edge_of: Mapping[str, str]) -> Iterable[Movement]:

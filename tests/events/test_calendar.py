@@ -241,10 +241,10 @@ def test_an_event_that_is_on_at_the_edge_of_the_window_belongs_to_it(tmp_path: P
 )
 def test_series_without_end_end_with_the_window_and_a_bound(rule: str, tmp_path: Path) -> None:
     path = ics(tmp_path, f"DTSTART:19900815T153000Z\nDURATION:PT2H\nRRULE:{rule}")
-    began = time.process_time()
+    began = time.thread_time()
     assert len(read(path, last=datetime(2026, 7, 11, tzinfo=UTC)).events) == 10
     found = read(path, last=datetime(2036, 7, 1, tzinfo=UTC))
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 5
     assert len(found.events) == 1000
     assert "expected at most 1000 occurrences" in only_note(found)
 
@@ -253,13 +253,13 @@ def test_rules_that_never_come_true_do_not_hold_up_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never = "DTSTART:20260815T153000Z\nDURATION:PT2H\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"
-    began = time.process_time()
+    began = time.thread_time()
     assert begins(read(ics(tmp_path, never))) == ["08-15 17:30+0200"]
-    assert time.process_time() - began < 4
+    assert time.thread_time() - began < 2
     monkeypatch.setattr("signalrl.events.ics.BUDGET_S", 1.0)
     with pytest.raises(ConfigError, match="expected series that expand within"):
         read(ics(tmp_path, *[never] * 500))
-    assert time.process_time() - began < 10
+    assert time.thread_time() - began < 10
 
 
 def test_crowds_and_kinds_that_make_no_sense_are_noted(tmp_path: Path) -> None:
@@ -372,7 +372,7 @@ def test_a_zone_that_a_file_defines_is_one_of_that_file(tmp_path: Path) -> None:
     "rule", ["FREQ=SECONDLY", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYEASTER=1", "x"]
 )
 def test_a_zone_that_would_take_forever_is_not_known(rule: str, tmp_path: Path) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     path = with_zone(
         ics(tmp_path, "DTSTART;TZID=Own:20260901T200000", "DTSTART:20260902T180000Z"),
         "Own",
@@ -381,7 +381,7 @@ def test_a_zone_that_would_take_forever_is_not_known(rule: str, tmp_path: Path) 
     found = read(path)
     assert [event.begin.day for event in found.events] == [2]
     assert "expected a known time zone" in found.notes[0].message
-    assert time.process_time() - began < 4
+    assert time.thread_time() - began < 2
 
 
 @pytest.mark.parametrize("name", ["Europe", "A" * 400, "../../etc/passwd"])
@@ -455,10 +455,10 @@ def test_many_events_and_notes_take_no_longer_each(tmp_path: Path) -> None:
         entry.format(word, hour) for word, hour in (("Early", 10), ("Late", 15), ("Night", 20))
     ]
     lost = [f"LOCATION:Elsewhere\nSUMMARY:{n}\nDTSTART:20260801T180000Z" for n in range(3000)]
-    began = time.process_time()
+    began = time.thread_time()
     found = read(ics(tmp_path, *shows, *lost))
     assert (len(found.events), len(found.notes)) == (3 * 365, 3000)
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 3
 
 
 NIGHTS = [

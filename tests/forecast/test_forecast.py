@@ -11,10 +11,10 @@ import pytest
 
 from signalrl.cli import main
 from signalrl.errors import ConfigError
+from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign
 from signalrl.forecast.days import next_day, parts_of_day, season_of
-from signalrl.forecast.forecast import look_ahead
-from signalrl.forecast.scoring import coverage, detection, pinball
+from signalrl.forecast.forecast import QUANTILES, look_ahead
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
@@ -139,6 +139,6 @@ def test_scores_are_those_of_the_books() -> None:
     assert (found.recall, found.precision) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
     truth = np.random.default_rng(0).normal(0.0, 1.0, 20_000)
     best = np.array([-1.2816, 0.0, 1.2816])[:, None] * np.ones(20_000)
-    assert coverage(best[0], best[2], truth) == pytest.approx(0.8, abs=0.01)
+    assert covered(best, truth).mean() == pytest.approx(0.8, abs=0.01)
     for wrong in (best * 0.5, best * 2.0, best + 0.5):
-        assert pinball(best, truth, (0.1, 0.5, 0.9)) < pinball(wrong, truth, (0.1, 0.5, 0.9))
+        assert pinball(best, truth, QUANTILES).mean() < pinball(wrong, truth, QUANTILES).mean()

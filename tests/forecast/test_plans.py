@@ -15,7 +15,7 @@ from signalrl.forecast.plans import (
     control_delay_s,
     webster_cycle_s,
 )
-from signalrl.network.capacity import find_movements
+from signalrl.network.capacity import SATURATION_VEH_H, find_movements
 from signalrl.network.timing import GREEN, min_green_s, transition
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.reader import read_network
@@ -47,7 +47,7 @@ def test_delay_grows_with_the_cycle_where_lanes_have_room() -> None:
 
 
 def test_delay_without_traffic_is_half_the_red_squared_over_the_cycle() -> None:
-    delay = control_delay_s(np.zeros(1), np.full(1, 0.4 * 1830.0), np.full(1, 100.0))
+    delay = control_delay_s(np.zeros(1), np.full(1, 0.4 * SATURATION_VEH_H), np.full(1, 100.0))
     assert delay[0] == pytest.approx(60.0**2 / (2 * 100.0))
 
 

@@ -75,7 +75,7 @@ def capacity_veh_h(
             0.30,
         ),  # who yields holds up the rest
         ("west4_a4", {"s": 0.7, "r": 0.1, "l": 0.2}, "b4_a4", 500, 0.15),  # two lanes, shared
-        ("d3_d4", {"l": 0.2, "r": 0.8}, "", 0, 0.15),  # a shared lane, a longer green for the left
+        ("d3_d4", {"l": 0.2, "r": 0.8}, "", 0, 0.10),  # a shared lane, a longer green for the left
         ("d3_d4", {"l": 0.8, "r": 0.2}, "", 0, 0.45),  # in which the others stand before it
         ("park_e2_out", {"s": 0.3, "r": 0.1, "l": 0.6}, "", 0, 0.15),  # the exit of a car park
     ],
@@ -137,4 +137,4 @@ def test_the_lane_that_is_short_decides() -> None:
         }.items()
     }
     assert found["left"] < found["straight"] < found["mixed"]  # the bay adds to the other lanes
-    assert found["most"] == pytest.approx(found["left"] / 0.9, rel=0.02)
+    assert found["most"] == pytest.approx(found["left"] / 0.9, rel=0.01)

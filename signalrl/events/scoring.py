@@ -32,19 +32,24 @@ def detection(probability: FloatArray, happened: BoolArray, threshold: float) ->
     return Detection(hits / max(1.0, float(happened.sum())), hits / max(1.0, float(warned.sum())))
 
 
-def pinball(forecast: FloatArray, happened: FloatArray, quantiles: Sequence[float]) -> float:
-    """Return the mean pinball loss of quantiles (Koenker and Bassett, Econometrica 46, 1978).
+def pinball(forecast: FloatArray, happened: FloatArray, quantiles: Sequence[float]) -> FloatArray:
+    """Return the pinball loss, as a mean over quantiles (Koenker and Bassett, Econometrica 1978).
 
     Args:
         forecast: ``(quantiles, ...)``.
         happened: ``(...)``.
         quantiles: Which ones, such as 0.1, 0.5 and 0.9.
+
+    Returns:
+        One loss for each thing that happened, ``(...)``.
     """
     levels = np.array(quantiles).reshape(-1, *([1] * happened.ndim))
     over = happened - forecast
-    return float(np.maximum(levels * over, (levels - 1.0) * over).mean())
+    losses: FloatArray = np.maximum(levels * over, (levels - 1.0) * over).mean(axis=0)
+    return losses
 
 
-def coverage(low: FloatArray, high: FloatArray, happened: FloatArray) -> float:
-    """Return the part of what happened that lies between two quantiles, both included."""
-    return float(((low <= happened) & (happened <= high)).mean())
+def covered(forecast: FloatArray, happened: FloatArray) -> BoolArray:
+    """Return what lies between the first and the last quantile, both included, ``(...)``."""
+    inside: BoolArray = (forecast[0] <= happened) & (happened <= forecast[-1])
+    return inside
