@@ -20,6 +20,7 @@ from signalrl.forecast.plans import Bounds, Designer, SignalPlan
 from signalrl.forecast.traffic import KINDS, Traffic, Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.network.model import Network
+from signalrl.scenario.event_demand import Season, events_around
 from signalrl.scenario.schema import Scenario
 
 FloatArray = npt.NDArray[np.float64]
@@ -94,6 +95,26 @@ def plan_evening(
             plans = with_offsets(network, scenario.timing, found.turning, capacity, volumes, plans)
         periods.append(Period(begin_s, end_s, volumes, plans))
     return tuple(periods)
+
+
+def events_of(
+    scenario: Scenario, season: Season, window: Window, late_s: float = 0.0, factor: float = 1.0
+) -> tuple[Event, ...]:
+    """Return the events that may have traffic in a window, as the calendar has them.
+
+    Args:
+        scenario: One with events.
+        season: Its calendar; with a probability of 0 none of its events happens.
+        window: The time.
+        late_s: By how many s the calendar has them too late; too early where it is below 0.
+        factor: How many times their people the calendar expects.
+    """
+    assert scenario.events is not None
+    if scenario.events.probability <= 0.0:
+        return ()
+    last = window.moment(window.end_s - window.begin_s)
+    near = tuple(events_around(season, window.moment(0.0), last))
+    return as_expected(season.registry, near, late_s, factor)
 
 
 def as_expected(

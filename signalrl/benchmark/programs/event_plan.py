@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from signalrl.benchmark.programs.actuated import Actuation
 from signalrl.benchmark.programs.logic import Logic, Step, write_logics
 from signalrl.benchmark.programs.site import Site
 from signalrl.benchmark.programs.skipping import Setting, skipping_logic
-from signalrl.events.event import Event
-from signalrl.forecast.evening import Period, as_expected, plan_evening
+from signalrl.forecast.evening import Period, events_of, plan_evening
 from signalrl.forecast.plans import GATE, MAX_CYCLE_S, MIN_CYCLE_S, Bounds
 from signalrl.forecast.switching import unroll
 from signalrl.forecast.traffic import Window
@@ -28,8 +27,6 @@ PROGRAM = "signalrl-event-plan"
 ACTUATED_PROGRAM = "signalrl-event-plan-actuated"
 ACTUATED_CYCLE_S = 120.0
 HEADROOM = 2.0
-AROUND = timedelta(days=1)
-"""Events that begin this long before or after an episode may have traffic in it."""
 
 
 def write(
@@ -137,15 +134,11 @@ def evening(
     season = load_season(scenario)
     occasion = draw_occasion(season, scenario.events, scenario.begin_s, site.seed)
     window = replace(window, clock=occasion.clock)
-    near: list[Event] = []
-    if scenario.events.probability > 0.0:
-        first, last = window.moment(0.0) - AROUND, window.moment(scenario.horizon_s) + AROUND
-        near = [e for e in season.events if first < e.begin < last]
     return plan_evening(
         scenario,
         site.network,
         season.registry,
-        as_expected(season.registry, near, late_s, factor),
+        events_of(scenario, season, window, late_s, factor),
         window,
         scenario.begin_s + scenario.events.lead_s[occasion.phase] + late_s,
         bounds,
