@@ -26,7 +26,7 @@ from signalrl.benchmark.controllers import CLASSICAL
 from signalrl.benchmark.programs import PROGRAMS
 from signalrl.benchmark.store import COLUMNS
 from signalrl.cli_train import find_config
-from signalrl.control import measurement, observation
+from signalrl.control import inflow, measurement, observation
 from signalrl.control.interlock import Verdict
 from signalrl.deploy.bundle import MEMBERS
 from signalrl.env.session import Session
@@ -81,6 +81,15 @@ def feature_rows() -> list[str]:
     ]
 
 
+def inflow_rows() -> list[str]:
+    said = meanings(inflow, inflow.Inflow)
+    first = len(observation.feature_names())
+    return [
+        f"| {first + k} | `{k.name}` | {said[k.name]} | {inflow.INFLOW_SCALES[k]:g} |"
+        for k in inflow.Inflow
+    ]
+
+
 def column_rows() -> list[str]:
     said = meanings(measurement, measurement.Column)
     return [f"| {c.value} | `{c.name}` | {said[c.name]} |" for c in measurement.Column]
@@ -126,11 +135,12 @@ def config_rows() -> list[str]:
     ("page", "rows"),
     [
         ("observation.md", feature_rows()),
+        ("observation.md", inflow_rows()),
         ("observation.md", column_rows()),
         ("training.md", config_rows()),
         ("events.md", kind_rows()),
     ],
-    ids=["features", "columns", "config", "kinds"],
+    ids=["features", "inflow", "columns", "config", "kinds"],
 )
 def test_tables_agree_with_the_code(page, rows):
     text = (DOCS / page).read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
+from signalrl.control.inflow import ExpectedInflow, Inflow
 from signalrl.control.interlock import Change, Interlock
 from signalrl.control.monitor import Monitor, Violation
 from signalrl.control.observation import Encoder, Observation
@@ -59,16 +60,31 @@ class ControlLoop:
         self.vetoes = 0
         self.violations: list[Violation] = []
 
-    def reset(self, plant: Plant) -> Observation:
-        """Take over a plant: show the first phase of every signal and look."""
-        self._plant = plant
+    def reset(self, plant: Plant, expected: ExpectedInflow | None = None) -> Observation:
+        """Take over a plant: show the first phase of every signal and look.
+
+        Args:
+            plant: What is controlled.
+            expected: The inflow that the calendar of events leads to expect, for observations that
+                hold it; none by default.
+
+        Raises:
+            ConfigError: It is that of other signals.
+        """
+        shape = (len(self.network.signals), self.network.max_phases, len(Inflow))
+        if expected is not None and expected.values.shape[1:] != shape:
+            raise ConfigError(
+                f"expected the inflow of {shape[0]} signals with up to {shape[1]} phases, got an "
+                f"array of shape {expected.values.shape[1:]}; forecast it for this network"
+            )
+        self._plant, self._expected = plant, expected
         self.vetoes = 0
         self.violations = []
         self._tripped: set[int] = set()
         self.interlock.reset(plant.time_s)
         self._monitor.reset(plant.time_s)
         self._show(self.interlock.advance(plant.time_s))
-        return self.encoder.observe(plant.measure(), self.interlock)
+        return self._look()
 
     def step(self, phases: npt.ArrayLike) -> Step:
         """Request a phase per signal, let one decision interval pass, and look."""
@@ -88,7 +104,12 @@ class ControlLoop:
             now = until
             if now >= end or plant.ended:
                 break
-        return Step(self.encoder.observe(plant.measure(), interlock), held, plant.ended)
+        return Step(self._look(), held, plant.ended)
+
+    def _look(self) -> Observation:
+        plant, expected = self._plant, self._expected
+        inflow = None if expected is None else expected.at(plant.time_s)
+        return self.encoder.observe(plant.measure(), self.interlock, inflow)
 
     def _show(self, changes: list[Change]) -> None:
         now = self._plant.time_s

@@ -13,6 +13,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from signalrl.control.inflow import INFLOW_SCALES, Inflow
 from signalrl.control.interlock import Interlock
 from signalrl.control.layout import IntArray, Layout
 from signalrl.control.measurement import COLUMNS, Column, FloatArray, Measurement
@@ -111,10 +112,20 @@ _DOWNSTREAM = slice(Column.OCCUPANCY, Column.QUEUED + 1)
 _TINY = 1e-9
 
 
-def schema_hash() -> str:
+def feature_names(inflow: bool = False) -> tuple[str, ...]:
+    """Return the names of the scaled features in order; with those of the expected inflow, or not.
+
+    Their number is the length of a scaled row.
+    """
+    return (*(f.name for f in Feature), *(f.name for f in Inflow if inflow))
+
+
+def schema_hash(inflow: bool = False) -> str:
     """Return a hash of the features' names, order, scales and version."""
-    text = ",".join(f"{f.name}/{SCALES[f]:g}" for f in Feature) + f";{LIMIT:g};v{SCHEMA_VERSION}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    scales = (*SCALES, *INFLOW_SCALES)
+    names = feature_names(inflow)
+    columns = ",".join(f"{name}/{scale:g}" for name, scale in zip(names, scales, strict=False))
+    return hashlib.sha256(f"{columns};{LIMIT:g};v{SCHEMA_VERSION}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +141,8 @@ class Observation:
             insertion backlog included.
         lanes: ``(lanes, columns)``, the reading behind it; overwritten by the next one.
         layout: Which of the lanes lead to which signal, and which of them each phase serves.
+        inflow: ``(S, P, len(Inflow))``, what the calendar of events leads to expect, in veh/min;
+            None where the controller gets no forecast.
     """
 
     time_s: float
@@ -139,19 +152,26 @@ class Observation:
     delay_rate: FloatArray
     lanes: FloatArray
     layout: Layout
+    inflow: FloatArray | None = None
 
     def approach_lanes(self) -> FloatArray:
         """Return the reading of each approach lane, ``(S, M, columns)``; zero where padded."""
         return self.layout.spread(self.layout.zones @ self.lanes)
 
     def scaled(self) -> FloatArray:
-        """Return the features as networks take them: divided by their scales, at most LIMIT."""
+        """Return the features as networks take them: divided by their scales, at most LIMIT.
+
+        Their names are :func:`feature_names`: the inflow comes last, where it is given.
+        """
         scaled: FloatArray = np.empty(self.features.shape, dtype=np.float32)
         if COMPILED:
             _encode.scale(self.features, _FACTORS, LIMIT, scaled)
         else:
             np.minimum(np.multiply(self.features, _FACTORS, out=scaled), LIMIT, out=scaled)
-        return scaled
+        if self.inflow is None:
+            return scaled
+        expected = np.minimum(self.inflow / INFLOW_SCALES, np.float32(LIMIT))
+        return np.concatenate((scaled, expected), axis=2)
 
 
 class Encoder:
@@ -183,10 +203,17 @@ class Encoder:
             dtype=np.float32,
         )
 
-    def observe(self, measurement: Measurement, interlock: Interlock) -> Observation:
+    def observe(
+        self, measurement: Measurement, interlock: Interlock, inflow: FloatArray | None = None
+    ) -> Observation:
         """Return the observation of all signals at the time of the measurement.
 
         A reading that is no number makes features that are none, of the phases that serve it.
+
+        Args:
+            measurement: The reading.
+            interlock: Knows what is shown and what may be requested.
+            inflow: What the calendar leads to expect, ``(S, P, len(Inflow))``, where it is given.
 
         Raises:
             ConfigError: The measurement is not one of this network's lanes, in float32.
@@ -198,7 +225,7 @@ class Encoder:
         delay_rate: FloatArray = np.empty(signals, dtype=np.float32)
         seen = Observation(
             *(time_s, features, requestable, current, delay_rate),
-            *(measurement.values, self._layout),
+            *(measurement.values, self._layout, inflow),
         )
         if not self._native:
             self._check(measurement)
