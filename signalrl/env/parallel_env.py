@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from signalrl.control.observation import FEATURES, LIMIT, Observation
+from signalrl.control.observation import LIMIT, Observation
 from signalrl.env.session import Session
 from signalrl.errors import ConfigError
 from signalrl.scenario.catalog import load_scenario
@@ -44,7 +44,7 @@ class SignalParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo is unt
         self.possible_agents = [signal.id for signal in network.signals]
         self.agents: list[str] = []
         self.render_mode = None
-        shape = (network.max_phases, FEATURES)
+        shape = (network.max_phases, len(self.session.features))
         self.observation_spaces = {
             agent: spaces.Box(0.0, LIMIT, shape, np.float32) for agent in self.possible_agents
         }

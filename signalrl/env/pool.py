@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from signalrl.control.observation import FEATURES
+from signalrl.control.observation import feature_names
 from signalrl.env import worker
 from signalrl.env.worker import Job, SharedRows
 from signalrl.errors import WorkerError
@@ -73,6 +73,7 @@ class WorkerPool:
 
     Attributes:
         network: The signals and lanes.
+        features: The number of features of a phase.
         dropped: Episodes that were lost with their worker.
         episodes: ``(workers,)``, episodes begun; set it to go on where a training was.
 
@@ -93,7 +94,11 @@ class WorkerPool:
         self.seed, self.dropped = seed, 0
         self.episodes = [0] * workers
         self._signals = len(self.network.signals)
-        self._members = [_Member(scenario, self.network, backend) for _ in range(workers)]
+        self.features = len(feature_names(scenario.forecast.inflow))
+        self._forecasts = tempfile.TemporaryDirectory(prefix="signalrl-forecasts-")
+        self._members = [
+            _Member(scenario, self.network, backend, self._forecasts.name) for _ in range(workers)
+        ]
         self.rows = workers * self._signals
 
     def reset(self) -> npt.NDArray[np.float32]:
@@ -151,9 +156,10 @@ class WorkerPool:
             member.leave()  # all at once, then wait for each
         for member in self._members:
             member.close()
+        self._forecasts.cleanup()
 
     def _observation(self) -> npt.NDArray[np.float32]:
-        shape = (self.rows, self.network.max_phases, FEATURES)
+        shape = (self.rows, self.network.max_phases, self.features)
         return np.stack([m.rows.observation for m in self._members]).reshape(shape)
 
     def _begin(self, i: int) -> None:
@@ -184,11 +190,13 @@ class WorkerPool:
 class _Member:
     """One worker process and the memory that it shares."""
 
-    def __init__(self, scenario: Scenario, network: Network, backend: Backend) -> None:
-        self._scenario, self._network, self._backend = scenario, network, backend
+    def __init__(
+        self, scenario: Scenario, network: Network, backend: Backend, forecasts: str
+    ) -> None:
         self._file = tempfile.NamedTemporaryFile(prefix="signalrl-rows-")  # noqa: SIM115
-        self._file.truncate(SharedRows.size(network))
-        self.rows = SharedRows(self._file.fileno(), network)
+        self._job = job = Job(scenario, backend, self._file.name, forecasts)
+        self._file.truncate(SharedRows.size(network, job.features))
+        self.rows = SharedRows(self._file.fileno(), network, job.features)
         self.failures = 0
         self._start()
 
@@ -203,7 +211,7 @@ class _Member:
             )
         self._connection = Connection(ours.detach())
         self.ended = False
-        self._connection.send(Job(self._scenario, self._backend, self._file.name))
+        self._connection.send(self._job)
         answer = self.receive()
         if answer != worker.READY:
             self.close()

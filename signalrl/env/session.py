@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy.typing as npt
 
+from signalrl.control.inflow import ExpectedInflow
 from signalrl.control.loop import ControlLoop, Step
-from signalrl.control.observation import Observation
+from signalrl.control.observation import Observation, feature_names
 from signalrl.errors import ConfigError
+from signalrl.forecast.inflow import InflowForecast
 from signalrl.network.model import Network
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import Outputs, scenario_network, start_episode
@@ -26,9 +28,12 @@ class Session:
         network: The scenario's network where it has been read already.
         outputs: What SUMO records of each episode; nothing by default.
         additional: Further SUMO files, such as programs that replace the stored ones.
+        forecasts: Existing folder in which forecasts for this scenario are left and found; one of
+            its own by default.
 
     Attributes:
         network: The signals and lanes.
+        features: Names of the features of a phase, as the scaled observations have them.
         loop: The control loop of the current episode.
         plant: The simulation of the current episode.
     """
@@ -43,6 +48,7 @@ class Session:
         network: Network | None = None,
         outputs: Outputs | None = None,
         additional: tuple[Path, ...] = (),
+        forecasts: Path | None = None,
     ) -> None:
         self.scenario, self._backend, self._outputs = scenario, backend, outputs
         self._additional = additional
@@ -50,10 +56,19 @@ class Session:
         self.loop = ControlLoop(self.network, scenario.timing, scenario.decision_interval_s)
         self._folder = tempfile.TemporaryDirectory(prefix="signalrl-")
         self._simulation: Simulation | None = None
+        self._inflow: InflowForecast | None = None
+        self.features = feature_names(scenario.forecast.inflow)
+        if scenario.forecast.inflow:
+            folder = forecasts or Path(self._folder.name)
+            self._inflow = InflowForecast(scenario, self.network, folder)
 
     def reset(self, seed: int) -> Observation:
         """Start a new episode; the seed decides demand and driving."""
-        return self.loop.reset(self.start(seed))
+        return self.loop.reset(self.start(seed), self.expected_inflow(seed))
+
+    def expected_inflow(self, seed: int) -> ExpectedInflow | None:
+        """Return what the calendar leads to expect; None where observations do without."""
+        return None if self._inflow is None else self._inflow.of(seed)
 
     def start(self, seed: int) -> SumoPlant:
         """Start a new episode and leave the signals to SUMO's programs: nobody steps it here."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from signalrl.control.observation import FEATURES, LIMIT, Observation
+from signalrl.control.observation import LIMIT, Observation
 from signalrl.env.session import Session
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.schema import Scenario
@@ -24,8 +24,9 @@ class SignalEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
     With one signal the action is a phase (``Discrete``) and the observation ``(phases, features)``;
     with several it is a phase each (``MultiDiscrete``) and ``(signals, phases, features)``, padded
     to the most phases. The features are those of :class:`signalrl.control.observation.Feature`,
-    scaled. The reward is minus the delay rate of the signals' approaches, in vehicle-seconds per
-    second. Episodes truncate at the scenario's horizon.
+    scaled, and those of the expected inflow where the scenario asks for it (``forecast``). The
+    reward is minus the delay rate of the signals' approaches, in vehicle-seconds per second.
+    Episodes truncate at the scenario's horizon.
 
     A phase that the interlock does not grant is held; ``info["held"]`` says why, per signal.
     ``info["action_mask"]`` says which phases may be requested next.
@@ -53,7 +54,7 @@ class SignalEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         self.session = Session(scenario, backend=backend, outputs=outputs)
         signals = self.session.network.signals
         self.single = len(signals) == 1
-        shape: tuple[int, ...] = (self.session.network.max_phases, FEATURES)
+        shape: tuple[int, ...] = (self.session.network.max_phases, len(self.session.features))
         counts = [len(signal.phases) for signal in signals]
         self.action_space: Any = spaces.MultiDiscrete(counts)
         if self.single:

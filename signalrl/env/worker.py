@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signalrl.control.observation import FEATURES
+from signalrl.control.observation import feature_names
 from signalrl.env.session import Session
 from signalrl.network.model import Network
 from signalrl.scenario.schema import Scenario
@@ -50,11 +50,24 @@ def read_failure(message: bytes) -> tuple[int, str]:
 
 
 class Job(NamedTuple):
-    """What a worker is told at its start."""
+    """What a worker is told at its start.
+
+    Attributes:
+        scenario: What to run.
+        backend: libsumo or traci.
+        memory: File of the shared rows.
+        forecasts: Folder that the workers share for what the calendar leads to expect.
+    """
 
     scenario: Scenario
     backend: Backend
     memory: str
+    forecasts: str
+
+    @property
+    def features(self) -> int:
+        """The number of features of a phase."""
+        return len(feature_names(self.scenario.forecast.inflow))
 
 
 class SharedRows:
@@ -63,6 +76,7 @@ class SharedRows:
     Args:
         descriptor: Of a file of :meth:`size` bytes.
         network: Whose signals have a row each.
+        features: The number of features of a phase.
 
     Attributes:
         observation: ``(signals, phases, features)``, scaled.
@@ -72,23 +86,23 @@ class SharedRows:
         metrics: ``(2,)``, mean delay and vetoes of the episode that has ended.
     """
 
-    def __init__(self, descriptor: int, network: Network) -> None:
+    def __init__(self, descriptor: int, network: Network, features: int) -> None:
         signals, phases = len(network.signals), network.max_phases
-        buffer = mmap.mmap(descriptor, self.size(network))
-        rows = signals * phases * FEATURES
+        buffer = mmap.mmap(descriptor, self.size(network, features))
+        rows = signals * phases * features
         whole = np.frombuffer(buffer, dtype=np.float64)
         self.action = whole[:signals].view(np.int64)
         self.seed = whole[signals : signals + 1].view(np.int64)
         self.metrics = whole[signals + 1 : signals + 3]
         floats = whole[signals + 3 :].view(np.float32)
-        self.observation = floats[:rows].reshape(signals, phases, FEATURES)
+        self.observation = floats[:rows].reshape(signals, phases, features)
         self.delay_rate = floats[rows : rows + signals]
 
     @staticmethod
-    def size(network: Network) -> int:
+    def size(network: Network, features: int) -> int:
         """Return the bytes that a network's arrays need."""
         signals = len(network.signals)
-        floats = signals * network.max_phases * FEATURES + signals
+        floats = signals * network.max_phases * features + signals
         return 8 * (signals + 3) + 4 * (floats + floats % 2)
 
 
@@ -104,7 +118,7 @@ def main() -> None:
         connection.send_bytes(failure(NO_EPISODE, str(error)))
         return
     with open(job.memory, "r+b") as file:  # noqa: PTH123  (a descriptor is needed)
-        rows = SharedRows(file.fileno(), network)
+        rows = SharedRows(file.fileno(), network, job.features)
     connection.send_bytes(READY)
     preload(job.backend)  # once, for all the forks
     pending = False
@@ -151,7 +165,11 @@ def _episode(connection: Connection, job: Job, network: Network, rows: SharedRow
     with tempfile.TemporaryDirectory(prefix="signalrl-worker-") as folder:
         outputs = Outputs(Path(folder))
         with Session(
-            job.scenario, backend=job.backend, network=network, outputs=outputs
+            job.scenario,
+            backend=job.backend,
+            network=network,
+            outputs=outputs,
+            forecasts=Path(job.forecasts),
         ) as session:
             observation = session.reset(int(rows.seed[0]))
             rows.observation[:] = observation.scaled()

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from signalrl.control.observation import FEATURES, LIMIT
+from signalrl.control.observation import LIMIT
 from signalrl.env.pool import EpisodeEnd, WorkerPool
 
 
@@ -36,7 +36,7 @@ class SignalVecEnv(VecEnv):
         phases = pool.network.max_phases
         super().__init__(
             pool.rows,
-            spaces.Box(0.0, LIMIT, (phases, FEATURES), np.float32),
+            spaces.Box(0.0, LIMIT, (phases, pool.features), np.float32),
             spaces.Discrete(phases),
         )
 

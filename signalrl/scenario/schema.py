@@ -50,6 +50,29 @@ class Detectors(Strict):
     )
 
 
+class ForecastOptions(Strict):
+    """What controllers are told of the calendar's forecast; nothing by default.
+
+    It knows begin, end and people of the events, and nothing of what an episode draws.
+    """
+
+    inflow: bool = Field(
+        False,
+        description="Whether observations hold the inflow of visitors that is expected in the next "
+        "5 and 15 min; needs events.",
+    )
+    late_s: float = Field(
+        0.0,
+        description="By how many s the calendar has events too late; too early where it is below "
+        "0.",
+    )
+    attendance_factor: float = Field(
+        1.0,
+        ge=0,
+        description="How many times the people that may be expected the calendar expects.",
+    )
+
+
 class ScenarioFile(Strict):
     """The content of a ``scenario.yaml``."""
 
@@ -86,6 +109,9 @@ class ScenarioFile(Strict):
         description="Yellow, red clearance, minimum and maximum times that are enforced.",
     )
     detectors: Detectors = Field(Detectors(), description="How the detectors fail.")
+    forecast: ForecastOptions = Field(
+        ForecastOptions(), description="What controllers are told of the calendar's forecast."
+    )
     sumo: SumoOptions = Field(SumoOptions(), description="How SUMO simulates.")
 
     @model_validator(mode="after")
@@ -114,6 +140,11 @@ class ScenarioFile(Strict):
         if self.demand is None and self.events is None and not self.routes:
             raise ValueError(
                 "routes: expected at least one file, or the key demand or events, got none of them"
+            )
+        if self.forecast.inflow and self.events is None:
+            raise ValueError(
+                "forecast.inflow: expected an environment with events, whose calendar tells the "
+                "inflow, got one without; leave it out, or add the key events"
             )
         if self.demand is not None and self.demand.profile.clock == "day" and self.events is None:
             raise ValueError(
