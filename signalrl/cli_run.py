@@ -43,7 +43,7 @@ def run_bundle(path: Path, env: str | None, seed: int, strict: bool = False) -> 
     """
     began_s = time.perf_counter()
     bundle = load_bundle(path)
-    scenario = _scenario_of(bundle) if env is None else load_scenario(env)
+    scenario = _scenario_of(bundle) if env is None else _load(env, bundle)
     with tempfile.TemporaryDirectory(prefix="signalrl-run-") as folder:
         outputs = Outputs(Path(folder))
         summary = _drive(bundle, scenario, seed, strict, outputs)
@@ -74,12 +74,18 @@ def show(result: dict[str, Any]) -> None:
 def _scenario_of(bundle: Bundle) -> Scenario:
     name = bundle.manifest.training.scenario
     try:
-        return load_scenario(name)
+        return _load(name, bundle)
     except ConfigError as error:
         raise ConfigError(
             f"the policy was trained on {name!r}, which can't be loaded from here ({error}); "
             "give its folder with --env"
         ) from error
+
+
+def _load(env: str, bundle: Bundle) -> Scenario:
+    """Load an environment, with a forecast from its calendar where the policy sees one."""
+    inflow = bundle.manifest.observation.inflow
+    return load_scenario(env, settings={"forecast": {"inflow": True}} if inflow else None)
 
 
 def _drive(
@@ -107,6 +113,7 @@ def _drive(
             network=session.network,
             timing=scenario.timing,
             interval_s=scenario.decision_interval_s,
+            expected=session.expected_inflow(seed),
             strict=strict,
             watch=watch,
         )

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from signalrl.control.controllers.policy import Policy
-from signalrl.control.observation import Feature, schema_hash
+from signalrl.control.observation import FEATURES
 from signalrl.deploy import archive
 from signalrl.deploy.archive import CHECKSUMS, Archive
 from signalrl.deploy.card import model_card
@@ -82,7 +82,7 @@ class Bundle:
 
     def policy(self) -> Policy:
         """Return a controller that follows the network."""
-        return Policy(self.scorer)
+        return Policy(self.scorer, self.manifest.observation.inflow)
 
 
 def write_bundle(
@@ -103,7 +103,8 @@ def write_bundle(
     Args:
         path: The file, by custom ``x.bundle``; its folder is made where it is missing.
         model: The network as ONNX.
-        golden: Recorded observations, and the trained network's logits.
+        golden: Recorded observations, and the trained network's logits. Whether the policy sees
+            the expected inflow shows in their features.
         network: The signals and lanes that it was trained for.
         timing: The rules that they were timed by.
         decision_interval_s: Time between two decisions, in s.
@@ -118,9 +119,7 @@ def write_bundle(
         ConfigError: onnxruntime is not installed.
     """
     manifest = Manifest(
-        observation=ObservationSchema(
-            schema_hash=schema_hash(), features=tuple(feature.name for feature in Feature)
-        ),
+        observation=ObservationSchema.of(inflow=golden.observations.shape[2] != FEATURES),
         network_hash=network.hash,
         signals=phases_of(network),
         timing=timing,
@@ -171,8 +170,14 @@ def load_bundle(path: Path) -> Bundle:
     fallback = parse(Fallback, members[FALLBACK], f"{where}, {FALLBACK}")
     network = _read_network(members[NETWORK], f"{where}, {NETWORK}")
     check_network(manifest, fallback, network, where)
-    golden = Golden.from_bytes(members[GOLDEN], f"{where}, {GOLDEN}")
+    features = manifest.observation.features
+    golden = Golden.from_bytes(members[GOLDEN], f"{where}, {GOLDEN}", len(features))
     scorer = OnnxScorer(members[MODEL], f"{where}, {MODEL}")
+    if scorer.inflow != manifest.observation.inflow:
+        raise BundleError(
+            f"{where}: expected a model of the {len(features)} features in {MANIFEST}, got one of "
+            f"another number in {MODEL}; export the policy again"
+        )
     golden.check(scorer, where)
     card = members[CARD].decode(errors="replace")
     return Bundle(path, manifest, network, fallback.signals, card, golden, scorer)

@@ -14,6 +14,9 @@ def model_card(manifest: Manifest) -> str:
         low, high = training.demand_range
         factor = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         demand = f"{factor} times that of the scenario"
+    sees = "what detectors count"
+    if manifest.observation.inflow:
+        sees += " and the inflow that a forecast from a calendar of events gives it"
     lines = [
         f"# Traffic signal policy trained on {training.scenario}",
         "",
@@ -47,7 +50,7 @@ def model_card(manifest: Manifest) -> str:
         "",
         "- It learned in a simulation, on the demand above; other demand and other networks are "
         "outside of what it has seen. Compare it there with `signalrl benchmark` first.",
-        "- It sees what detectors count, and no vehicle's identity. It decides on no person.",
+        f"- It sees {sees}, and no vehicle's identity. It decides on no person.",
         "- It does not make signals safe: the interlock and the monitor do, and they belong with "
         "it. `fallback.json` holds each signal's stored program for when it may not decide.",
         "- The checksums find damage, not malice: take bundles from where you trust.",

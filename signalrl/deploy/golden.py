@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from signalrl.control.measurement import FloatArray
-from signalrl.control.observation import FEATURES
 from signalrl.deploy.archive import Archive, pack
 from signalrl.deploy.scorer import OnnxScorer
 from signalrl.errors import BundleError
@@ -37,8 +36,13 @@ class Golden:
         return pack({name: _to_npy(array) for name, array in arrays.items()})
 
     @classmethod
-    def from_bytes(cls, content: bytes, where: str) -> Golden:
+    def from_bytes(cls, content: bytes, where: str, features: int) -> Golden:
         """Read the pairs from an ``.npz`` file, without pickle.
+
+        Args:
+            content: The file.
+            where: What it is called in errors.
+            features: Features of a phase that the policy sees.
 
         Raises:
             BundleError: It holds something else.
@@ -46,9 +50,9 @@ class Golden:
         members = Archive(content, where).read_all({_OBSERVATIONS: _MAX_BYTES, _LOGITS: _MAX_BYTES})
         golden = cls(*(_from_npy(members[name], where) for name in (_OBSERVATIONS, _LOGITS)))
         shape = golden.observations.shape
-        if len(shape) != 3 or shape[0] < 1 or shape[2] != FEATURES:
+        if len(shape) != 3 or shape[0] < 1 or shape[2] != features:
             raise BundleError(
-                f"{where}: expected observations of shape (rows, phases, {FEATURES}), got {shape}; "
+                f"{where}: expected observations of shape (rows, phases, {features}), got {shape}; "
                 "export the policy again"
             )
         if golden.logits.shape != shape[:2]:

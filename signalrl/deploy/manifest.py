@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from signalrl.control.observation import Feature, schema_hash
+from signalrl.control.observation import feature_names, schema_hash
 from signalrl.errors import BundleError, SignalRLError
 from signalrl.network.model import Network, Program
 from signalrl.network.timing import TimingRules
@@ -25,6 +25,16 @@ class ObservationSchema(_Strict):
 
     schema_hash: str = Field(description="Hash of the features' names, order and scales.")
     features: tuple[str, ...] = Field(description="Names of the features, in order.")
+
+    @classmethod
+    def of(cls, inflow: bool) -> ObservationSchema:
+        """Return this version's schema, with the expected inflow or without."""
+        return cls(schema_hash=schema_hash(inflow), features=feature_names(inflow))
+
+    @property
+    def inflow(self) -> bool:
+        """Whether the policy sees the inflow that a calendar leads to expect."""
+        return self.features == feature_names(inflow=True)
 
 
 class SignalPhases(_Strict):
@@ -119,7 +129,7 @@ def check_schema(observation: ObservationSchema, where: str) -> None:
     Raises:
         BundleError: It was not.
     """
-    features = tuple(feature.name for feature in Feature)
+    features = feature_names(observation.inflow)
     if observation.features != features:
         missing = sorted(set(features) - set(observation.features))
         extra = sorted(set(observation.features) - set(features))
@@ -128,9 +138,10 @@ def check_schema(observation: ObservationSchema, where: str) -> None:
             f"{where}: expected a policy of this version's {len(features)} features, got one "
             f"{what}; train again, or install the version that wrote it"
         )
-    if observation.schema_hash != schema_hash():
+    expected = schema_hash(observation.inflow)
+    if observation.schema_hash != expected:
         raise BundleError(
-            f"{where}: expected observations of schema {schema_hash()[:12]}, got "
+            f"{where}: expected observations of schema {expected[:12]}, got "
             f"{observation.schema_hash[:12]}: features of the same names have other scales or "
             "meanings; train again, or install the version that wrote it"
         )

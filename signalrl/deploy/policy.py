@@ -24,7 +24,8 @@ def load_policy(path: Path) -> Policy:
     if content.startswith(MAGIC):
         return load_bundle(path).policy()
     if path.suffix == ".onnx":
-        return Policy(OnnxScorer(content, str(path)))
+        scorer = OnnxScorer(content, str(path))
+        return Policy(scorer, scorer.inflow)
     raise BundleError(
         f"{path}: expected a bundle or an .onnx file, got neither; "
         "make one with: signalrl export RUN -o x.bundle"

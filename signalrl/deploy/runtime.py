@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from signalrl.control.inflow import ExpectedInflow
 from signalrl.control.loop import ControlLoop, Step
 from signalrl.control.plant import Plant
 from signalrl.deploy.bundle import Bundle
@@ -54,6 +55,7 @@ def run(
     network: Network | None = None,
     timing: TimingRules | None = None,
     interval_s: float | None = None,
+    expected: ExpectedInflow | None = None,
     strict: bool = False,
     decisions: int | None = None,
     watch: Callable[[Step], None] | None = None,
@@ -69,13 +71,22 @@ def run(
         network: Signals and lanes of the plant; those of the bundle by default.
         timing: The plant's timing rules; those of the bundle by default.
         interval_s: Time between decisions; that of the bundle by default.
+        expected: The inflow that the calendar of events leads to expect on the plant's clock, for a
+            policy that was trained with it; others do not see it.
         strict: Refuse a plant that differs from the one of the training.
         decisions: Stop after so many decisions, on a plant without an end.
         watch: Is shown every step.
 
     Raises:
-        BundleError: The plant differs from the one of the training, and ``strict`` is set.
+        BundleError: The plant differs from the one of the training, and ``strict`` is set; or the
+            policy was trained with the expected inflow, and there is none.
     """
+    if bundle.manifest.observation.inflow and expected is None:
+        raise BundleError(
+            f"{bundle.path}: expected a forecast, since the policy was trained to see the inflow "
+            "that a calendar of events leads to expect, got none; give it one (expected), or take "
+            "a bundle that was trained without"
+        )
     network = bundle.network if network is None else network
     timing = bundle.manifest.timing if timing is None else timing
     interval_s = bundle.manifest.decision_interval_s if interval_s is None else interval_s
@@ -91,7 +102,7 @@ def run(
     loop, policy = ControlLoop(network, timing, interval_s), bundle.policy()
     spent_ms = array("d")
     began_s = plant.time_s
-    observation, ended = loop.reset(plant), plant.ended
+    observation, ended = loop.reset(plant, expected), plant.ended
     while not ended and (decisions is None or len(spent_ms) < decisions):
         asked = time.perf_counter()
         phases = policy.decide(observation)

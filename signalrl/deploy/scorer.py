@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from signalrl.control.measurement import FloatArray
-from signalrl.control.observation import FEATURES
+from signalrl.control.observation import FEATURES, feature_names
 from signalrl.errors import BundleError, ConfigError
 
 INPUT, OUTPUT = "observation", "logits"
@@ -19,6 +19,9 @@ class OnnxScorer:
     Args:
         model: The model: ``observation`` (N, P, F) to ``logits`` (N, P), for any N and P.
         source: Where it comes from, for errors.
+
+    Attributes:
+        inflow: Whether it takes the expected inflow behind the other features.
 
     Raises:
         BundleError: It is no such model.
@@ -47,7 +50,8 @@ class OnnxScorer:
         self._check("input", self._session.get_inputs(), INPUT, 3)
         self._check("output", self._session.get_outputs(), OUTPUT, 2)
         features = self._session.get_inputs()[0].shape[2]
-        if isinstance(features, int) and features != FEATURES:
+        self.inflow = features == len(feature_names(inflow=True))
+        if isinstance(features, int) and features != FEATURES and not self.inflow:
             raise BundleError(
                 f"{source}: expected a model of {FEATURES} features per phase, got one of "
                 f"{features}; train and export it with this version of signalrl"

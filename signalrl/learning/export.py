@@ -14,7 +14,6 @@ import numpy.typing as npt
 import torch
 from stable_baselines3 import PPO
 
-from signalrl.control.observation import FEATURES
 from signalrl.env.session import Session
 from signalrl.errors import ConfigError, TrainingError
 from signalrl.learning.checkpoint import latest_checkpoint, read_progress, sound
@@ -111,7 +110,7 @@ def _record(config: TrainConfig, scorer: PhaseScorer) -> npt.NDArray[np.float32]
 
 
 def _to_onnx(scorer: PhaseScorer) -> bytes:
-    example = torch.zeros(3, 4, FEATURES)
+    example = torch.zeros(3, 4, scorer.features)
     example[:, :, :2] = 1.0
     dynamic = {0: torch.export.Dim("rows"), 1: torch.export.Dim("phases")}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -33,6 +33,10 @@ class PhaseScorer(nn.Module):
         switching_cost: Cost of a vehicle cut off in the greedy score at the start.
         growth: How much that cost grows from a short queue at the signal to a long one, by this
             many times itself; see :class:`signalrl.control.controllers.greedy.Greedy`.
+        features: Features of a phase; those of the library, or with the expected inflow behind.
+
+    Attributes:
+        features: The same.
     """
 
     def __init__(
@@ -41,9 +45,11 @@ class PhaseScorer(nn.Module):
         prior: float = 1.0,
         switching_cost: float = 1.0,
         growth: float = 0.0,
+        features: int = FEATURES,
     ) -> None:
         super().__init__()
-        self.encoder = _Encoder(hidden)
+        self.features = features
+        self.encoder = _Encoder(features, hidden)
         self.score = nn.Sequential(nn.Linear(3 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
         self.prior = nn.Parameter(torch.tensor([prior, prior, -prior * switching_cost]))
         self.growth = growth
@@ -66,9 +72,9 @@ class PhaseScorer(nn.Module):
 class PhaseCritic(nn.Module):
     """The value of a signal's state, from the same kind of encoding, with weights of its own."""
 
-    def __init__(self, hidden: int = 64) -> None:
+    def __init__(self, hidden: int = 64, features: int = FEATURES) -> None:
         super().__init__()
-        self.encoder = _Encoder(hidden)
+        self.encoder = _Encoder(features, hidden)
         self.value = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, observation: Tensor) -> Tensor:
@@ -78,10 +84,10 @@ class PhaseCritic(nn.Module):
 
 
 class _Encoder(nn.Module):
-    def __init__(self, hidden: int) -> None:
+    def __init__(self, features: int, hidden: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(FEATURES, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
+            nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
         )
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:

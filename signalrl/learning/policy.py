@@ -45,8 +45,10 @@ class PhaseScoringPolicy(BasePolicy):
         super().__init__(observation_space, action_space)
         greedy = {"prior": prior, "switching_cost": switching_cost, "growth": growth}
         self._settings = {"hidden": hidden, **greedy, "averaging": averaging}
-        self.scorer = PhaseScorer(hidden, **greedy)
-        self.critic = PhaseCritic(hidden)
+        assert observation_space.shape is not None
+        features = observation_space.shape[-1]
+        self.scorer = PhaseScorer(hidden, **greedy, features=features)
+        self.critic = PhaseCritic(hidden, features)
         phases = int(action_space.n)
         self.action_dist = CategoricalDistribution(phases)
         self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1), eps=1e-5)

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from signalrl.control.inflow import Inflow
 from signalrl.control.measurement import FloatArray
 from signalrl.control.observation import FEATURES, SCALES, Feature
 from signalrl.deploy.bundle import write_bundle
@@ -20,15 +21,17 @@ from tests.networks import junction
 GREEDY: FloatArray = np.zeros(FEATURES, dtype=np.float32)
 GREEDY[[Feature.QUEUED, Feature.APPROACHING]] = SCALES[[Feature.QUEUED, Feature.APPROACHING]]
 """Weights of a linear policy that decides as greedy control does."""
+EXPECTING: FloatArray = np.append(GREEDY, np.ones(len(Inflow), dtype=np.float32))
+"""Weights of one that looks at the expected inflow, too."""
 
 
 def linear_model(
     weights: FloatArray = GREEDY,
-    inputs: tuple[str, list[int | str]] = ("observation", ["rows", "phases", FEATURES]),
+    inputs: tuple[str, list[int | str]] | None = None,
     output: str = "logits",
 ) -> bytes:
     """A model whose logits are a weighted sum of the features."""
-    name, shape = inputs
+    name, shape = inputs or ("observation", ["rows", "phases", len(weights)])
     graph = helper.make_graph(
         [
             helper.make_node("MatMul", [name, "weights"], ["product"]),
@@ -49,7 +52,7 @@ def linear_model(
 
 def golden_of(weights: FloatArray = GREEDY, rows: int = 5, phases: int = 3) -> Golden:
     """Random observations, and what a linear policy makes of them."""
-    observations = np.random.default_rng(0).random((rows, phases, FEATURES), dtype=np.float32)
+    observations = np.random.default_rng(0).random((rows, phases, len(weights)), dtype=np.float32)
     return Golden(observations, observations @ weights)
 
 

@@ -23,7 +23,7 @@ from signalrl.deploy.golden import Golden
 from signalrl.deploy.manifest import TrainingInfo
 from signalrl.errors import BundleError, ConfigError
 from signalrl.network.timing import TimingRules
-from tests.deploy.models import GREEDY, golden_of, linear_model, make_bundle
+from tests.deploy.models import EXPECTING, GREEDY, golden_of, linear_model, make_bundle
 from tests.networks import junction, networks, timing_rules
 
 Members = dict[str, bytes]
@@ -81,6 +81,19 @@ def test_what_is_written_is_read(tmp_path: Path, network: Any, timing: TimingRul
     assert bundle.fallback == {signal.id: signal.program for signal in network.signals}
     assert np.array_equal(bundle.golden.logits, golden_of().logits)
     assert all(f"| {signal.id} |" in bundle.card for signal in network.signals)
+
+
+def test_a_bundle_says_whether_its_policy_sees_the_expected_inflow(
+    sound: Path, tmp_path: Path
+) -> None:
+    plain = load_bundle(sound)
+    expecting = load_bundle(make_bundle(tmp_path / "x.bundle", weights=EXPECTING))
+    seen, more = (bundle.manifest.observation for bundle in (plain, expecting))
+    assert (seen.inflow, more.inflow) == (False, True)
+    assert more.features == (*seen.features, "INFLOW_5", "INFLOW_15")
+    assert seen.schema_hash != more.schema_hash
+    assert "calendar" in expecting.card
+    assert "calendar" not in plain.card
 
 
 def test_equal_policies_give_equal_bytes(sound: Path, tmp_path: Path) -> None:
@@ -215,6 +228,7 @@ OBJECTS = npz(observations=np.array([object()]), logits=np.zeros((1, 1)))
         (member("model.onnx", b"no"), "expected an ONNX model"),
         (member("model.onnx", linear_model(GREEDY[:-1], ("observation", ["N", "P", FEATURES - 1]))),
          f"model of {FEATURES} features per phase, got one of {FEATURES - 1}"),
+        (member("model.onnx", linear_model(EXPECTING)), "got one of another number"),
         (member("model.onnx", linear_model(inputs=("x", ["N", "P", FEATURES]))),
          "the one input 'observation'"),
         (member("model.onnx", linear_model(inputs=("observation", [5, "P", FEATURES]))),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from signalrl.control.controllers import Greedy
+from signalrl.control.inflow import ExpectedInflow
 from signalrl.control.loop import ControlLoop, Step
 from signalrl.control.measurement import Column, Measurement
 from signalrl.control.scripted import ScriptedPlant
@@ -19,7 +20,7 @@ from signalrl.deploy.bundle import load_bundle
 from signalrl.deploy.runtime import run
 from signalrl.errors import BundleError
 from signalrl.network.timing import TimingRules
-from tests.deploy.models import GREEDY, linear_model, make_bundle
+from tests.deploy.models import EXPECTING, GREEDY, linear_model, make_bundle
 from tests.networks import junction, three_ways
 
 END_S = 600.0
@@ -88,6 +89,23 @@ def test_strict_refuses_whatever_differs(tmp_path: Path, other: str) -> None:
     with pytest.raises(BundleError, match="leave out --strict"):
         run(plant, bundle, strict=True, **{other: values[other]})  # type: ignore[arg-type]
     assert plant.shown == []
+
+
+def test_a_policy_that_needs_a_forecast_is_refused_without_and_runs_with_one(
+    tmp_path: Path,
+) -> None:
+    network = three_ways()
+    bundle = load_bundle(make_bundle(tmp_path / "x.bundle", network, weights=EXPECTING))
+    plant = ScriptedPlant(network, busy, END_S)
+    with pytest.raises(BundleError, match="expected a forecast"):
+        run(plant, bundle)
+    assert plant.shown == []
+    nothing = ExpectedInflow.nothing(len(network.signals), network.max_phases)
+    assert run(plant, bundle, expected=nothing).decisions == END_S / 5
+    plain = load_bundle(make_bundle(tmp_path / "y.bundle", network))
+    other = ScriptedPlant(network, busy, END_S)
+    run(other, plain, expected=nothing)  # who knows nothing of it is shown nothing of it
+    assert other.shown == plant.shown
 
 
 def test_a_network_that_fails_later_keeps_what_is_shown(tmp_path: Path) -> None:

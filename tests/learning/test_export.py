@@ -7,7 +7,10 @@ import onnxruntime
 import pytest
 import torch
 
-from signalrl.control.observation import FEATURES
+from signalrl.cli_export import export_run
+from signalrl.cli_run import run_bundle
+from signalrl.control.observation import FEATURES, feature_names
+from signalrl.deploy.bundle import load_bundle
 from signalrl.errors import ConfigError
 from signalrl.learning.config import PolicyConfig, TrainConfig
 from signalrl.learning.export import checkpoint_to_onnx, export_policy
@@ -57,3 +60,13 @@ def test_onnx_takes_any_number_of_signals_and_phases(run, tmp_path, shape):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"no config\.yaml"):
         export_policy(tmp_path)
+
+
+def test_a_policy_that_is_trained_with_a_forecast_leaves_as_one(tmp_path):
+    settings = {"end_s": 60, "forecast": {"inflow": True}}
+    config = TrainConfig(scenario="arena", settings=settings, timesteps=240, workers=1)
+    bundle = load_bundle(export_run(train(config, tmp_path / "run"), tmp_path / "x.bundle"))
+    assert bundle.manifest.observation.inflow
+    assert bundle.golden.observations.shape[2] == len(feature_names(inflow=True))
+    with pytest.raises(ConfigError, match="expected an environment with events"):
+        run_bundle(bundle.path, "resco-cologne1", seed=1)
