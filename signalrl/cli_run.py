@@ -107,13 +107,14 @@ def _drive(
         progress.update(task, completed=step.observation.time_s - scenario.begin_s)
 
     with Session(scenario, outputs=outputs) as session, progress:
+        expected = session.expected_inflow(seed)
         summary = run(
             session.start(seed),
             bundle,
             network=session.network,
             timing=scenario.timing,
             interval_s=scenario.decision_interval_s,
-            expected=session.expected_inflow(seed),
+            expected=expected,
             strict=strict,
             watch=watch,
         )

@@ -22,7 +22,7 @@ _DISTRIBUTIONS = (
     *("numpy", "scipy", "onnxruntime", "matplotlib"),
 )
 _SHAPES_EPISODES = (
-    *("control", "deploy", "env", "network", "scenario", "sumo"),
+    *("control", "deploy", "env", "events", "forecast", "network", "scenario", "sumo"),
     *("benchmark/approaches.py", "benchmark/controllers.py", "benchmark/episode.py"),
     *("benchmark/programs", "learning/export.py"),
 )

@@ -64,7 +64,8 @@ class Session:
 
     def reset(self, seed: int) -> Observation:
         """Start a new episode; the seed decides demand and driving."""
-        return self.loop.reset(self.start(seed), self.expected_inflow(seed))
+        expected = self.expected_inflow(seed)
+        return self.loop.reset(self.start(seed), expected)
 
     def expected_inflow(self, seed: int) -> ExpectedInflow | None:
         """Return what the calendar leads to expect; None where observations do without."""
