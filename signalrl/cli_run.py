@@ -18,7 +18,7 @@ from signalrl.control.loop import Step
 from signalrl.deploy.bundle import Bundle, load_bundle
 from signalrl.deploy.runtime import RunSummary, run
 from signalrl.env.session import Session
-from signalrl.errors import ConfigError
+from signalrl.errors import BundleError, ConfigError
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import Outputs
@@ -84,8 +84,16 @@ def _scenario_of(bundle: Bundle) -> Scenario:
 
 def _load(env: str, bundle: Bundle) -> Scenario:
     """Load an environment, with a forecast from its calendar where the policy sees one."""
-    inflow = bundle.manifest.observation.inflow
-    return load_scenario(env, settings={"forecast": {"inflow": True}} if inflow else None)
+    scenario = load_scenario(env)
+    if not bundle.manifest.observation.inflow:
+        return scenario
+    if scenario.events is None:
+        raise BundleError(
+            f"{bundle.path}: expected an environment with events, since the policy was trained to "
+            f"see the inflow that their calendar leads to expect, got {scenario.name} without; "
+            "give another one with --env, or take a bundle that was trained without"
+        )
+    return load_scenario(env, settings={"forecast": {"inflow": True}})
 
 
 def _drive(

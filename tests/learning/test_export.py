@@ -11,7 +11,7 @@ from signalrl.cli_export import export_run
 from signalrl.cli_run import run_bundle
 from signalrl.control.observation import FEATURES, feature_names
 from signalrl.deploy.bundle import load_bundle
-from signalrl.errors import ConfigError
+from signalrl.errors import BundleError, ConfigError
 from signalrl.learning.config import PolicyConfig, TrainConfig
 from signalrl.learning.export import checkpoint_to_onnx, export_policy
 from signalrl.learning.network import MASKED
@@ -68,5 +68,5 @@ def test_a_policy_that_is_trained_with_a_forecast_leaves_as_one(tmp_path):
     bundle = load_bundle(export_run(train(config, tmp_path / "run"), tmp_path / "x.bundle"))
     assert bundle.manifest.observation.inflow
     assert bundle.golden.observations.shape[2] == len(feature_names(inflow=True))
-    with pytest.raises(ConfigError, match="expected an environment with events"):
+    with pytest.raises(BundleError, match="expected an environment with events"):
         run_bundle(bundle.path, "resco-cologne1", seed=1)

@@ -44,8 +44,8 @@ class Policy:
         if self._inflow and observation.inflow is None:
             raise ConfigError(
                 "expected observations with the inflow that the calendar leads to expect, as in "
-                "the policy's training, got observations without; set forecast: {inflow: true}, "
-                "or take a policy that was trained without"
+                "the policy's training, got observations without; set forecast: {inflow: true} "
+                "in the environment's settings, or take a policy that was trained without"
             )
         if not self._inflow:
             rows = np.ascontiguousarray(rows[:, :, :FEATURES])
