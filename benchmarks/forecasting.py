@@ -20,8 +20,17 @@ import numpy as np
 
 from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
-from signalrl.forecast.forecast import BIN_S, DRAWS, QUANTILES, outlook
-from signalrl.forecast.observed import observe
+from signalrl.forecast.forecast import (
+    BIN_S,
+    DRAWS,
+    PARTS,
+    QUANTILES,
+    Outlook,
+    merged,
+    onset_bins,
+    outlook,
+)
+from signalrl.forecast.observed import Observed, observe
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
@@ -59,7 +68,10 @@ def evening(env: str, seed: int, out: Path) -> dict[str, Any]:
     simulation.close()
     roads = read_roads(scenario, capacity)
     routes = [*scenario.route_files, folder / ROUTES]
-    seen = observe(outputs, routes, roads, window, BIN_S)
+    parts = observe(outputs, routes, roads, window, BIN_S / PARTS)
+    arrived, left = (merged(a, mean=False) for a in (parts.arrived, parts.left))
+    seen = Observed(BIN_S, arrived, left, merged(parts.waiting, mean=True))
+    began = onset_bins(parts.waiting, parts.left, parts.bin_s) * parts.bin_s
     look = looks[0]
     result: dict[str, Any] = {
         "env": env,
@@ -71,7 +83,8 @@ def evening(env: str, seed: int, out: Path) -> dict[str, Any]:
         "arrived": seen.arrived.tolist(),
         "waiting": seen.waiting.tolist(),
         "p_problem": look.problem.any(axis=0).mean(axis=1).tolist(),
-        "onset_bin": _onsets(look.problem),
+        "onset_s": _onsets(look),
+        "began_s": np.nan_to_num(began, nan=-1.0).tolist(),
     }
     for name, one in (("forecast", look), ("no_event", looks[1])):
         arrived = np.quantile(one.demand_veh_h * BIN_S / 3600.0, QUANTILES, axis=2)
@@ -84,10 +97,10 @@ def evening(env: str, seed: int, out: Path) -> dict[str, Any]:
     return result
 
 
-def _onsets(problem: Any) -> list[float]:
-    """Return the median first bin of each approach over the draws that have one, else -1."""
-    firsts = np.where(problem.any(axis=0), problem.argmax(axis=0), np.nan)
-    return [float(np.nanmedian(row)) if np.isfinite(row).any() else -1.0 for row in firsts]
+def _onsets(look: Outlook) -> list[float]:
+    """Return the median onset of each approach over the draws with a problem, -1 without any."""
+    onsets = np.where(look.problem.any(axis=0), look.onset_s, np.nan)
+    return [float(np.nanmedian(row)) if np.isfinite(row).any() else -1.0 for row in onsets]
 
 
 def score(rows: list[dict[str, Any]], threshold: float) -> dict[str, float]:
@@ -103,7 +116,7 @@ def score(rows: list[dict[str, Any]], threshold: float) -> dict[str, float]:
     for row in rows:
         for i, seen in enumerate(np.array(row["problem"]).T):
             if seen.any() and row["p_problem"][i] >= threshold:
-                onsets.append(abs(row["onset_bin"][i] - seen.argmax()) * BIN_S / 60.0)
+                onsets.append(abs(row["onset_s"][i] - row["began_s"][i]) / 60.0)
     found |= {
         "evenings": len(rows),
         "problems": float(happened.mean()),

@@ -20,6 +20,7 @@ from signalrl.errors import NetworkError
 from signalrl.forecast.loading import load
 from signalrl.forecast.traffic import KINDS, Stream, Traffic
 from signalrl.forecast.turning import VEHICLE_M, Edge, Sample, Turning, count_turning
+from signalrl.forecast.waves import red_queues
 from signalrl.network.capacity import Capacity
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.ways import Trip, find_ways
@@ -27,15 +28,17 @@ from signalrl.sumo.ways import Trip, find_ways
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
-TURNS = 8
+TURNS = 10
 """How often ways are sought."""
-TOGETHER = 6
+TOGETHER = 8
 """How many of the last turns count."""
 PERIOD_S = 1800.0
 """Length of a period in which drivers take the same ways, while visitors are on the road."""
+SEEN_S = 600.0
+"""Time over which the travel times that drivers know are means."""
 VEHICLES_PER_SAMPLE = 6.0
 MOST_SAMPLES = 4
-SLOWEST_S = 900.0
+SLOWEST_S = 200.0
 """Longest delay on an approach that drivers reckon with."""
 _DRAWS = 4
 """Draws that are loaded to see how long queues are."""
@@ -82,7 +85,7 @@ def assign(
         )
     for turn in range(1, turns):
         times_s = _times_s(capacity, roads, found, traffic, plan)
-        ways = find_ways(scenario, plan.trips, times_s, PERIOD_S, seed=turn + 1)
+        ways = find_ways(scenario, plan.trips, times_s, SEEN_S, seed=turn + 1)
         samples = [*samples, plan.samples(ways)][-TOGETHER:]
         found = _assignment(capacity, roads, samples, plan)
     return found
@@ -210,56 +213,53 @@ def _times_s(
     traffic: Traffic,
     plan: _Plan,
 ) -> dict[str, FloatArray]:
-    """Return the travel times that drivers expect, by slots of a period's length."""
+    """Return the travel times that drivers expect, by bins of ``SEEN_S``."""
     turning, step_s = found.turning, traffic.window.step_s
-    per_slot = round(PERIOD_S / step_s)
+    per_bin, per_slot = round(SEEN_S / step_s), round(PERIOD_S / SEEN_S)
     draws = min(_DRAWS, traffic.draws)
-    slots = int(plan.slots.max()) + 1
-    shape = (slots, len(capacity.approaches))
+    bins = (int(plan.slots.max()) + 1) * per_slot
+    shape = (bins, len(capacity.approaches))
     left, waiting = np.zeros(shape), np.zeros(shape)
     for first, last in plan.spans:
-        steps = range(first * per_slot, min(last * per_slot, traffic.window.steps))
+        first, last = first * per_slot, last * per_slot
+        steps = range(first * per_bin, min(last * per_bin, traffic.window.steps))
         entering = traffic.entering(turning.entries, draws, steps)
-        missing = -len(entering) % per_slot
+        missing = (last - first) * per_bin - len(entering)
         if missing:  # the last slot may be short
             entering = np.pad(entering, ((0, missing), (0, 0), (0, 0)))
         loading = load(
             *(capacity, turning, found.parts, found.lanes_veh_s),
-            *(entering, step_s, per_slot, steps.start),
+            *(entering, step_s, per_bin, steps.start),
         )
         left[first:last] = loading.left.mean(axis=2)
         waiting[first:last] = loading.queue.mean(axis=2)
-    periods = plan.period_of[np.arange(slots) * per_slot]
-    reds_s = red_delay_s(capacity, turning.flows.sum(axis=1))[periods]
-    flow = np.maximum(left / PERIOD_S, 1e-3)  # veh/s
-    queue = waiting + flow * reds_s
+    known = np.minimum(np.arange(bins) * per_bin, len(plan.period_of) - 1)
+    periods = plan.period_of[known]
+    flow = np.maximum(left / SEEN_S, 1e-3)  # veh/s
+    queue = waiting + red_queues(capacity, turning)[:, periods]  # by slot of the cycle
     times_s: dict[str, FloatArray] = {}
     for approach, edges in enumerate(roads.before):
-        rest = queue[:, approach]
-        veh_s = flow[:, approach]
+        rest = queue[:, :, approach]
         for name in edges:
             edge = roads.edges[name]
             here = np.minimum(rest, edge.lanes * edge.length_m / VEHICLE_M)
             rest = rest - here
             free_s = edge.length_m / edge.speed_m_s
-            times_s[name] = free_s + np.minimum(here / veh_s, SLOWEST_S)
+            seen = _seen_speed(here, flow[:, approach] * free_s).mean(axis=0)
+            times_s[name] = np.minimum(free_s / seen, free_s + SLOWEST_S)
     return times_s
 
 
-def red_delay_s(capacity: Capacity, volumes_veh_h: npt.ArrayLike) -> FloatArray:
-    """Return the mean delay by the red alone, in s, ``(..., approaches)``.
+def _seen_speed(waiting: FloatArray, moving: FloatArray) -> FloatArray:
+    """Return the mean speed of the vehicles on a road, as a part of the limit.
 
-    It is the uniform delay d1 of the Highway Capacity Manual: 0.5 C (1 - g)^2 / (1 - min(1, X) g)
-    for a cycle C, of which a part g is green, and a demand of X times the capacity.
+    So SUMO's drivers see the roads: by the speeds of the last minutes, in which an empty road has
+    the speed of the limit. A queue that dissolves in every green costs more than it seems.
 
     Args:
-        capacity: The signals.
-        volumes_veh_h: Traffic by movement, ``(..., movements)``.
+        waiting: Mean number of vehicles that wait on the road.
+        moving: Mean number of those that drive; both are drawn (Poisson).
     """
-    volumes = np.asarray(volumes_veh_h, np.float64) + 1e-3
-    ratios = np.minimum(1.0, capacity.ratios(volumes))[..., capacity.of_approach]
-    cycles = capacity.cycles_s
-    greens = capacity.greens
-    delay_s = 0.5 * cycles * (1.0 - greens) ** 2 / (1.0 - np.minimum(ratios * greens, 0.99))
-    total = capacity.sum_by_approach(volumes)
-    return capacity.sum_by_approach(delay_s * volumes) / total
+    present = waiting + moving
+    empty = np.exp(-present)
+    return empty + (1.0 - empty) * moving / present

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from signalrl.events.event import Event
 from signalrl.events.venues import Registry
-from signalrl.forecast.assignment import Assignment, assign, red_delay_s
+from signalrl.forecast.assignment import Assignment, assign
 from signalrl.forecast.loading import Loading, load
 from signalrl.forecast.traffic import Traffic, Window, draw_traffic
+from signalrl.forecast.waves import steady_delay_s
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.network.model import Network
 from signalrl.scenario.schema import Scenario
@@ -29,15 +30,17 @@ LEVEL_E_S = 55.0
 Capacity Manual)."""
 FEW_VEHICLES = 5.0
 """A queue that is shorter, in vehicles, is no problem however long it waits."""
-UTILISED = 0.9
+UTILISED = 0.95
 """Part of the lanes' capacity that traffic really finds: junctions that are full lose the rest."""
-SPREAD = 0.2
+SPREAD = 0.3
 """Standard deviation of the logarithm of a lane's capacity, from evening to evening."""
-DEMAND_ERROR, QUEUE_ERROR = 0.33, 0.55
+DEMAND_ERROR, QUEUE_ERROR = 0.28, 0.6
 """Standard deviations of the logarithm of what really comes, and waits, at an approach over what
 the model says of that evening; on top, counts differ as by chance (Poisson). Fitted to simulated
 evenings of ``arena``'s season."""
 QUANTILES = (0.1, 0.5, 0.9)
+PARTS = 3
+"""Parts of a bin to which the onset of a problem is found."""
 _QUIET_DRAWS = 20
 _BEFORE_S = 900.0
 """How long the network is loaded before the first visitors are on the road."""
@@ -57,6 +60,8 @@ class Outlook:
         left: Vehicles that pass the stop line, of the same shape.
         queue: Vehicles delayed there, by red and by others, as a mean over the bin.
         outside: Vehicles that wait there for room to enter the network.
+        onset_s: Time after the begin from which an approach has a problem, to a third of a bin,
+            ``(approaches, draws)``; NaN where it has none. See :func:`onset_bins`.
     """
 
     window: Window
@@ -68,6 +73,7 @@ class Outlook:
     left: FloatArray
     queue: FloatArray
     outside: FloatArray
+    onset_s: FloatArray
 
     @cached_property
     def ratio(self) -> FloatArray:
@@ -102,6 +108,32 @@ def is_problem(queue: npt.ArrayLike, left: npt.ArrayLike, bin_s: float) -> npt.N
     """Return where an approach is at level of service E or F, with more than a few vehicles."""
     slow = delay_s(queue, left, bin_s) > LEVEL_E_S
     found: npt.NDArray[np.bool_] = slow & (np.asarray(queue) > FEW_VEHICLES)
+    return found
+
+
+def onset_bins(waiting: npt.ArrayLike, left: npt.ArrayLike, bin_s: float) -> FloatArray:
+    """Return the first bin from which an approach has a problem, NaN where it has none.
+
+    Bins are short, and delays in them are noisy: a problem begins with the first ``PARTS`` bins in
+    a row that together are at level of service E or F.
+
+    Args:
+        waiting: Vehicles delayed, as a mean over each bin, ``(bins, ...)``.
+        left: Vehicles that passed in each bin, of the same shape.
+        bin_s: Length of a bin in s.
+    """
+    together = np.asarray(waiting), np.asarray(left)
+    shape = len(together[0]) - PARTS + 1
+    queue, passed = (sum(a[i : i + shape] for i in range(PARTS)) for a in together)
+    found = is_problem(queue / PARTS, passed, PARTS * bin_s)
+    return np.where(found.any(axis=0), found.argmax(axis=0), np.nan)
+
+
+def merged(values: npt.NDArray[Any], mean: bool) -> npt.NDArray[Any]:
+    """Return the sums, or the means, of each ``PARTS`` bins; those at the end that are left go."""
+    bins = len(values) // PARTS
+    parts = values[: bins * PARTS].reshape(bins, PARTS, *values.shape[1:])
+    found: npt.NDArray[Any] = parts.mean(axis=1) if mean else parts.sum(axis=1)
     return found
 
 
@@ -146,45 +178,49 @@ def outlook(
     Hours before the first visitors are those of any day, for which the signals were set: a few
     draws stand for all of them, with the capacity that signals usually have.
     """
-    per_bin = round(bin_s / traffic.window.step_s)
-    bins = traffic.window.steps // per_bin
-    shape = (bins, len(capacity.approaches), traffic.draws)
+    part_s = bin_s / PARTS
+    per_part = round(part_s / traffic.window.step_s)
+    parts = traffic.window.steps // (per_part * PARTS) * PARTS
+    shape = (parts, len(capacity.approaches), traffic.draws)
     whole = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
-    first = _first_busy(traffic, per_bin)
+    first = min(_first_busy(traffic, per_part), parts)
     if first > 0:
         few = min(_QUIET_DRAWS, traffic.draws)
-        steps = range(first * per_bin)
-        quiet = _load(capacity, found, traffic, steps, per_bin, few, spread=0.0)
+        quiet = _load(capacity, found, traffic, range(first * per_part), per_part, few, spread=0.0)
         repeated = np.arange(traffic.draws) % few
         for part, of_all in zip(_arrays(quiet), _arrays(whole), strict=True):
             of_all[:first] = part[:, :, repeated]
-    if first < bins:
-        before = max(0, first - round(_BEFORE_S / bin_s))  # so that the network fills
-        steps = range(before * per_bin, bins * per_bin)
-        busy = _load(capacity, found, traffic, steps, per_bin, traffic.draws, SPREAD)
+    if first < parts:
+        before = max(0, first - round(_BEFORE_S / part_s))  # so that the network fills
+        steps = range(before * per_part, parts * per_part)
+        busy = _load(capacity, found, traffic, steps, per_part, traffic.draws, SPREAD)
         for part, of_all in zip(_arrays(busy), _arrays(whole), strict=True):
             of_all[first:] = part[first - before :]
     turning = found.turning
-    volumes = turning.flows.sum(axis=1)
-    periods = turning.period_of[::per_bin][:bins]
-    delayed = whole.queue + whole.left * (red_delay_s(capacity, volumes)[periods, :, None] / bin_s)
+    periods = turning.period_of[::per_part][:parts]
+    lanes_veh_h = found.lanes_veh_s * 3600.0 * UTILISED
+    steady_s = steady_delay_s(capacity, turning, found.parts, lanes_veh_h)
     random = stream(traffic.seed, "forecast errors")
     wrong, waiting = (
         np.exp(error * random.standard_normal((1, *shape[1:])))
         for error in (DEMAND_ERROR, QUEUE_ERROR)
     )
-    counted = whole.arrived * wrong
-    counted += np.sqrt(counted) * random.standard_normal(shape)
+    queue = (whole.queue + whole.left * (steady_s[periods, :, None] / part_s)) * waiting
+    outside = whole.outside * waiting
+    counted = merged(whole.arrived, mean=False) * wrong
+    counted += np.sqrt(counted) * random.standard_normal(counted.shape)
+    volumes = turning.flows.sum(axis=1)
     return Outlook(
         traffic.window,
         bin_s,
         capacity.approaches,
         turning.storage,
-        UTILISED * capacity.of_approaches(volumes)[periods],
+        UTILISED * capacity.of_approaches(volumes)[periods[::PARTS]],
         np.maximum(counted, 0.0) * (3600.0 / bin_s),
-        whole.left,
-        delayed * waiting,
-        whole.outside * waiting,
+        merged(whole.left, mean=False),
+        merged(queue, mean=True),
+        merged(outside, mean=True),
+        onset_bins(queue + outside, whole.left, part_s) * part_s,
     )
 
 

@@ -20,6 +20,13 @@ import numpy.typing as npt
 from signalrl.forecast.turning import Turning
 from signalrl.network.capacity import Capacity
 
+try:
+    from signalrl.forecast import _load
+
+    COMPILED = True
+except ImportError:  # the installation found no compiler
+    COMPILED = False
+
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.intp]
 
@@ -56,6 +63,8 @@ def load(
     step_s: float,
     steps_per_bin: int,
     first_step: int = 0,
+    *,
+    native: bool = COMPILED,
 ) -> Loading:
     """Drive vehicles through the network.
 
@@ -69,24 +78,27 @@ def load(
         step_s: Length of a step in s.
         steps_per_bin: Steps of a bin of the result.
         first_step: Step of the window in which it begins, with an empty network.
+        native: Whether the compiled twin of the steps runs.
 
     Returns:
         What happened; a last bin that is cut short is left out.
     """
     steps, _, draws = entering.shape
     state = _State(capacity, turning, draws, step_s)
-    parts, lanes = np.asarray(parts, np.float32), np.asarray(lanes_veh_s, np.float32)
+    advance = state.advance_native if native else state.advance
+    parts = np.ascontiguousarray(parts, np.float32)
+    room = np.asarray(lanes_veh_s, np.float32) * np.float32(step_s)
+    room = room.reshape(len(room), len(capacity.lanes), -1)
+    room = np.ascontiguousarray(np.broadcast_to(room, (*room.shape[:2], draws)))
     shape = (steps // steps_per_bin, len(capacity.approaches), draws)
     found = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
     for step in range(shape[0] * steps_per_bin):
         period = turning.period_of[min(first_step + step, len(turning.period_of) - 1)]
-        room = lanes[period].reshape(len(capacity.lanes), -1) * np.float32(step_s)
-        arrived, left = state.advance(entering[step], parts[period], room, period)
         at = step // steps_per_bin
-        found.arrived[at] += arrived
-        found.left[at] += left
-        found.queue[at] += state.queue / np.float32(steps_per_bin)
-        found.outside[at] += state.outside(period) / np.float32(steps_per_bin)
+        sums = Loading(found.arrived[at], found.left[at], found.queue[at], found.outside[at])
+        advance(entering[step], parts[period], room[period], period, sums)
+    for waiting in (found.queue, found.outside):
+        waiting /= np.float32(steps_per_bin)
     return found
 
 
@@ -101,6 +113,7 @@ class _State:
         # From one stop line to the next at least a step, or one would be passed in no time.
         hops = np.maximum(1, np.rint(turning.hop_s / step_s)).astype(np.intp)
         ways_in = np.maximum(1, np.rint(turning.entry_s / step_s)).astype(np.intp)
+        self._hop_steps, self._entry_steps = hops, ways_in
         self._rounds = int(max(hops.max(initial=1), ways_in.max(initial=1))) + 1
         self._hops = [_Lag.of(hops, turning.hop_to, lag) for lag in np.unique(hops)]
         self._entries = [_Lag.of(ways_in, turning.entry_to, lag) for lag in np.unique(ways_in)]
@@ -116,22 +129,13 @@ class _State:
         self._by_movement = _minimum(turning.hop_from % movements, movements)
         self._served = _summing(capacity.pair_movement, movements)
         self._step = 0
-
-    @property
-    def queue(self) -> FloatArray:
-        """Vehicles that wait at each approach."""
-        return self._of_approach(self._movements(self._wait))
-
-    def outside(self, period: int) -> FloatArray:
-        """Return vehicles that wait to enter at each approach."""
-        turning = self._turning
-        share = turning.entry_share[period][:, None]
-        return self._in_approach(self._back[turning.entry_of] * share)
+        rows = len(capacity.pair_lane) + 3 * len(capacity.lanes) + 3 * movements + cells
+        self._work = np.zeros((rows + approaches + len(turning.entries), draws), np.float32)
 
     def advance(
-        self, entering: FloatArray, parts: FloatArray, room: FloatArray, period: int
-    ) -> tuple[FloatArray, FloatArray]:
-        """Let a step pass; return who came to each approach and who left it."""
+        self, entering: FloatArray, parts: FloatArray, room: FloatArray, period: int, sums: Loading
+    ) -> None:
+        """Let a step pass and add what happened to the sums."""
         turning, capacity = self._turning, self._capacity
         lane, movement = capacity.pair_lane, capacity.pair_movement
         now = self._coming[self._step % self._rounds]
@@ -170,7 +174,27 @@ class _State:
         left = self._of_approach(self._movements(out))
         self._inside += arrived - left
         self._step += 1
-        return arrived, left
+        sums.arrived[:] += arrived
+        sums.left[:] += left
+        sums.queue[:] += self._of_approach(self._movements(self._wait))
+        sums.outside[:] += self._in_approach(self._back[turning.entry_of] * entry_share)
+
+    def advance_native(
+        self, entering: FloatArray, parts: FloatArray, room: FloatArray, period: int, sums: Loading
+    ) -> None:
+        """Do the same in C."""
+        turning, capacity = self._turning, self._capacity
+        _load.advance(
+            *(self._step, CREEP, RARE),
+            *(self._storage, entering, parts, room),
+            *(turning.hop_share[period], turning.entry_share[period]),
+            *(capacity.pair_lane, capacity.pair_movement, capacity.of_approach),
+            *(turning.hop_from, turning.hop_to, turning.hop_approach, self._hop_steps),
+            *(turning.entry_of, turning.entry_to, turning.entry_approach, self._entry_steps),
+            *(self._coming, self._wait, self._back, self._inside, self._work),
+            *(sums.arrived, sums.left, sums.queue, sums.outside),
+        )
+        self._step += 1
 
     def _movements(self, cells: FloatArray) -> FloatArray:
         found: FloatArray = cells.reshape(self._kinds, -1, cells.shape[1]).sum(axis=0)

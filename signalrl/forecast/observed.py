@@ -26,8 +26,8 @@ class Observed:
 
     Attributes:
         bin_s: Length of a bin in s.
-        arrived: Vehicles that came to the approach.
-        left: Vehicles that passed its stop line.
+        arrived: Vehicles that came to the approach and passed its stop line, or still want to.
+        left: Vehicles that passed it, or whose trip ended before it.
         waiting: Vehicles delayed there, or outside for want of room, as a mean over the bin.
     """
 
@@ -72,8 +72,10 @@ def observe(
             column = of_edge.get(a["id"])
             if column is None:
                 continue
+            ended = float(a.get("arrived", 0.0))
             waiting[row, column] += float(a.get("timeLoss", 0.0)) / bin_s
-            arrived[row, column] += float(a.get("departed", 0.0))
+            arrived[row, column] += float(a.get("departed", 0.0)) - ended
+            left[row, column] += ended
             if a["id"] in firsts:
                 arrived[row, column] += float(a.get("entered", 0.0))
             if a["id"] in lasts:

@@ -18,14 +18,13 @@ import numpy.typing as npt
 
 from signalrl.forecast.plans import SignalPlan
 from signalrl.forecast.turning import Turning
+from signalrl.forecast.waves import SPEED_FACTOR
 from signalrl.network.capacity import SATURATION_VEH_H, Capacity
 from signalrl.network.model import Network, Signal
 from signalrl.network.timing import GREEN, TimingRules
 
 FloatArray = npt.NDArray[np.float64]
 
-SPEED_FACTOR = 0.85
-"""Speed of platoons as a share of the limit."""
 _PASSES = 4
 
 

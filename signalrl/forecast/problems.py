@@ -104,9 +104,8 @@ def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem
         some = happens.any(axis=0)
         if some.mean() < LEAST:
             continue
-        onsets = happens[:, some].argmax(axis=0)
         ends = len(happens) - happens[::-1, some].argmax(axis=0)
-        first = np.quantile(onsets, QUANTILES, method="nearest")
+        first_s = np.quantile(outlook.onset_s[i, some], QUANTILES, method="nearest")
         place = places[edge]
         waiting = (outlook.queue + outlook.outside)[:, i]
         lanes = outlook.storage[i] * VEHICLE_M / max(place.length_m, 1.0)
@@ -116,10 +115,10 @@ def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem
             Problem(
                 place,
                 float(some.mean()),
-                _moment(outlook, first[1]),
-                _moment(outlook, first[0]),
-                _moment(outlook, first[2]),
-                _moment(outlook, float(np.median(ends))),
+                _moment(outlook, first_s[1]),
+                _moment(outlook, first_s[0]),
+                _moment(outlook, first_s[2]),
+                _moment(outlook, float(np.median(ends)) * outlook.bin_s),
                 float(np.median(outlook.ratio[:, i], axis=1).max()),
                 float((outlook.ratio[:, i] > 1.0).mean(axis=1).max()),
                 float(np.median(longest)),
@@ -131,6 +130,6 @@ def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem
     return sorted(found, key=lambda p: (-p.probability * p.lost_veh_h, p.place.edge))
 
 
-def _moment(outlook: Outlook, bins: float) -> datetime:
-    moment = outlook.window.moment(bins * outlook.bin_s)
+def _moment(outlook: Outlook, after_s: float) -> datetime:
+    moment = outlook.window.moment(after_s)
     return moment + timedelta(seconds=-moment.second, microseconds=-moment.microsecond)

@@ -197,7 +197,7 @@ def _shares(
     """Return parts by period; where a period has no traffic, those of all periods together."""
     counts = np.array([one.vehicles for one in found]).reshape(len(found), len(totals)).T
     usual = counts.sum(axis=0) / np.maximum(overall, 1e-9)
-    return np.where(totals > 0, counts / np.maximum(totals, 1e-9), usual).astype(np.float32)
+    return np.where(totals > 0, counts / np.maximum(totals, 1e-9), usual).astype(np.float32, "C")
 
 
 def _entry_shares(found: Sequence[_Sum], entry_of: IntArray, periods: int) -> FloatArray:

@@ -56,6 +56,7 @@ class Movement:
             ``stop``. A green that yields to nobody who has green is a ``go``.
         opposing: Movements that it yields to.
         opposing_lanes: Lanes from which these come.
+        offset_s: When the first step begins, in simulated s.
     """
 
     key: Key
@@ -65,6 +66,7 @@ class Movement:
     steps: tuple[tuple[float, str], ...]
     opposing: tuple[Key, ...] = ()
     opposing_lanes: int = 0
+    offset_s: float = 0.0
 
     @property
     def cycle_s(self) -> float:
@@ -301,4 +303,5 @@ def _movements(signal: Signal, program: Program, edge_of: Mapping[str, str]) -> 
             tuple(steps),
             tuple(sorted(opposing)),
             len({link.from_lane for other in opposing for link in links[other]}),
+            program.offset_s,
         )

@@ -20,6 +20,8 @@ from signalrl.sumo.tools import run_program
 SPREAD = 1.3
 """Drivers differ in what they take for the fastest way: each sees the time on each road times a
 factor drawn from 1 to this."""
+_BIN_S = 100_000.0
+"""Length of a bin for the router: no way takes so long that its driver sees the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def find_ways(
         scenario: Whose network.
         trips: Who wants to drive, in any order.
         times_s: Travel time of edges in each time bin from the scenario's begin on, in s,
-            ``(bins,)``; of all others, and without it, that of empty roads.
+            ``(bins,)``; of all others, and without it, that of empty roads. Drivers know those of
+            the bin in which they set off, as SUMO's do.
         bin_s: Length of a bin in s.
         seed: Decides how drivers differ.
 
@@ -81,9 +84,10 @@ def find_ways(
     """
     with tempfile.TemporaryDirectory(prefix="signalrl-ways-") as folder:
         path, out = Path(folder) / "trips.xml", Path(folder) / "out.rou.xml"
-        order = sorted(range(len(trips)), key=lambda i: trips[i].depart_s)
+        bins = [int((trip.depart_s - scenario.begin_s) // bin_s) for trip in trips]
+        order = sorted(range(len(trips)), key=bins.__getitem__)
         lines = (
-            f'<trip id="{i}" depart="{trips[i].depart_s:.2f}" from={quoteattr(trips[i].origin)} '
+            f'<trip id="{i}" depart="{bins[i] * _BIN_S:.2f}" from={quoteattr(trips[i].origin)} '
             f"to={quoteattr(trips[i].destination)}/>\n"
             for i in order
         )
@@ -91,7 +95,7 @@ def find_ways(
         options: list[object] = ["--seed", seed]
         if times_s:
             weights = Path(folder) / "weights.xml"
-            _write_weights(weights, times_s, scenario.begin_s, bin_s)
+            _write_weights(weights, times_s)
             options += ["--weight-files", weights, "--weights.expand"]
             options += ["--weights.random-factor", SPREAD]
         ways: list[tuple[str, ...]] = [()] * len(trips)
@@ -134,13 +138,11 @@ def _without_way(path: Path) -> Iterator[str]:
                 yield element.attrib["id"]
 
 
-def _write_weights(
-    path: Path, times_s: Mapping[str, npt.NDArray[np.float64]], begin_s: float, bin_s: float
-) -> None:
+def _write_weights(path: Path, times_s: Mapping[str, npt.NDArray[np.float64]]) -> None:
     lines = ["<meandata>\n"]
     for i in range(len(next(iter(times_s.values())))):
-        start_s = begin_s + i * bin_s
-        lines.append(f'<interval id="ways" begin="{start_s:.2f}" end="{start_s + bin_s:.2f}">\n')
+        begin_s, end_s = i * _BIN_S, (i + 1) * _BIN_S
+        lines.append(f'<interval id="ways" begin="{begin_s:.2f}" end="{end_s:.2f}">\n')
         lines += [
             f'<edge id={quoteattr(edge)} traveltime="{values[i]:.1f}"/>\n'
             for edge, values in times_s.items()

@@ -14,7 +14,7 @@ from signalrl.errors import ConfigError
 from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign
 from signalrl.forecast.days import next_day, parts_of_day, season_of
-from signalrl.forecast.forecast import QUANTILES, look_ahead
+from signalrl.forecast.forecast import PARTS, QUANTILES, look_ahead, onset_bins
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
@@ -38,6 +38,24 @@ def test_an_event_makes_problems_that_a_usual_evening_has_not() -> None:
     assert busy.problem[:, exits].any(axis=0).mean() > 0.9
     assert usual.problem[:, exits].mean() == 0.0
     assert busy.problem.mean() > 2 * usual.problem.mean()
+
+
+def test_a_problem_begins_with_the_first_quarter_of_an_hour_that_is_one() -> None:
+    left = np.full((9, 3), 10.0)
+    waiting = np.zeros((9, 3))
+    waiting[4:, 0] = 20.0  # a third of a quarter of an hour is enough for it
+    waiting[4, 1] = 6.0  # 180 s per vehicle there, and too few of them in a quarter of an hour
+    onsets = onset_bins(waiting, left, 300.0)
+    assert onsets[0] == 2.0
+    assert np.isnan(onsets[1:]).all()
+
+
+def test_whoever_has_a_problem_in_a_bin_has_an_onset_before_its_end() -> None:
+    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    some = look.problem.any(axis=0)
+    first_s = look.problem.argmax(axis=0) * look.bin_s
+    assert (look.onset_s[some] <= first_s[some]).all()
+    assert look.onset_s[some].min() % (look.bin_s / PARTS) == 0.0
 
 
 def test_the_seed_decides_everything() -> None:

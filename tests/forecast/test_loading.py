@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signalrl.forecast.loading import Loading, load
+from signalrl.forecast.assignment import assign
+from signalrl.forecast.loading import COMPILED, Loading, load
+from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.forecast.turning import Edge, Sample, Turning, count_turning
-from signalrl.network.capacity import Capacity, Movement
+from signalrl.network.capacity import Capacity, Movement, find_movements
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season, occasion_of
+from signalrl.sumo.episode import scenario_network
 
 ALWAYS, HALF = ((90.0, "go"),), ((45.0, "go"), (45.0, "stop"))
 # Two signals in a row, a -> b -> out, with a side street into the second.
@@ -108,3 +113,67 @@ def test_draws_do_not_touch_each_other() -> None:
     for draw in range(5):
         alone = load(CAPACITY, found, parts, lanes, entering[:, :, [draw]], STEP_S, 4)
         assert alone.queue[:, :, 0] == pytest.approx(together.queue[:, :, draw], abs=1e-3)
+
+
+# The compiled twin
+
+compiled = pytest.mark.skipif(not COMPILED, reason="it was not compiled")
+
+
+def assert_same(ours: Loading, theirs: Loading) -> None:
+    for name in ("arrived", "left", "queue", "outside"):
+        np.testing.assert_allclose(getattr(theirs, name), getattr(ours, name), rtol=1e-3, atol=0.01)
+
+
+@compiled
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 999), draws=st.integers(1, 9), right=st.floats(0.05, 0.95))
+def test_c_and_numpy_load_the_same(seed: int, draws: int, right: float) -> None:
+    random = np.random.default_rng(seed)
+    samples = [
+        Sample(0, 0, ("a", "b", "out"), 1.0 - right),
+        Sample(1, 0, ("a", "b", "side_out"), right),
+        Sample(1, 0, ("side", "out"), 0.5),
+    ]
+    found = count_turning(CAPACITY, EDGES, samples, 2, np.zeros(40, np.intp))
+    entering = random.poisson(5.0, (40, len(found.entries), draws)).astype(np.float32)
+    lanes = random.uniform(10.0, 1800.0, (1, 3, draws)) / 3600.0
+    parts = np.ones((1, len(CAPACITY.pair_lane)))
+    ours, theirs = (
+        load(CAPACITY, found, parts, lanes, entering, STEP_S, 4, native=native)
+        for native in (False, True)
+    )
+    assert_same(ours, theirs)
+
+
+@compiled
+@pytest.mark.parametrize("env", ["arena", "ingolstadt-matchday"])
+def test_c_and_numpy_load_an_egress_the_same(env: str) -> None:
+    scenario = load_scenario(env)
+    season, capacity = load_season(scenario), Capacity(find_movements(scenario_network(scenario)))
+    assert scenario.events is not None
+    event = max(season.events, key=lambda event: event.attendance or 0)
+    occasion = occasion_of(season, scenario.events, event, "egress", scenario.begin_s)
+    window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
+    traffic = draw_traffic(scenario, season.registry, [event], window, 12)
+    found = assign(scenario, capacity, traffic, turns=2)
+    entering = traffic.entering(found.turning.entries)
+    ours, theirs = (
+        load(
+            *(capacity, found.turning, found.parts, found.lanes_veh_s, entering),
+            *(window.step_s, 30),
+            native=native,
+        )
+        for native in (False, True)
+    )
+    assert ours.queue.max() > 10.0  # there is something to compare
+    assert_same(ours, theirs)
+
+
+@compiled
+def test_c_refuses_arrays_that_do_not_fit() -> None:
+    found = turning(("a", "b", "out"))
+    entering = np.zeros((4, len(found.entries) + 1, 1), np.float32)
+    lanes, parts = np.ones((1, 3)), np.ones((1, len(CAPACITY.pair_lane)))
+    with pytest.raises(ValueError, match="shape"):
+        load(CAPACITY, found, parts, lanes, entering, STEP_S, 1, native=True)
