@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from signalrl.benchmark import markup
-from signalrl.benchmark.controllers import POLICY
+from signalrl.benchmark.controllers import POLICY, base_name
 from signalrl.benchmark.figures import (
     Course,
     Look,
@@ -113,7 +113,7 @@ def featured(env: EnvironmentSummary, most: int) -> list[str]:
     The best, policies, the best that SUMO runs by itself, the stored program, then by rank.
     """
     ranked = [c.controller for c in env.ranked if not c.is_bound]
-    native = [n for n in ranked if n.partition(":")[0] in PROGRAMS and n != "fixed"]
+    native = [n for n in ranked if base_name(n) in PROGRAMS and n != "fixed"]
     policies = [n for n in ranked if n.startswith(POLICY)]
     stored = [n for n in ranked if n == "fixed"]
     bounds = [c.controller for c in env.ranked if c.is_bound]

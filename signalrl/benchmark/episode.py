@@ -27,6 +27,7 @@ from signalrl.benchmark.approaches import (
     is_gridlocked,
 )
 from signalrl.benchmark.controllers import make_controller, write_program
+from signalrl.benchmark.holds import GateHold, gate_holds
 from signalrl.benchmark.parameters import Value
 from signalrl.benchmark.programs import PROGRAMS, Site
 from signalrl.control.controllers import Controller
@@ -39,6 +40,7 @@ from signalrl.files import merged
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.course import SignalCourse
 from signalrl.sumo.episode import Outputs, scenario_network
+from signalrl.sumo.metered import GateCourse, MeteredPlant
 from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_edges, read_trips
 from signalrl.sumo.process import Backend, die_with_parent
 from signalrl.sumo.recording import read_recording
@@ -60,6 +62,7 @@ class EpisodeSpec:
         policy: Bundle or ONNX file of a policy.
         parameters: Those of the controller that differ from the defaults.
         settings: Values that take the place of the scenario's.
+        metered: Whether the scenario's gates meter inflow beside the controller.
         watch: Whether to record the busiest signal, and the busiest corridor, in full.
         backend: libsumo, traci or auto.
         keep: An existing folder in which SUMO's own outputs are left; None to drop them.
@@ -73,6 +76,7 @@ class EpisodeSpec:
     policy: str | None = None
     parameters: dict[str, Value] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    metered: bool = False
     watch: bool = False
     backend: Backend = "libsumo"
     keep: str | None = None
@@ -121,6 +125,8 @@ class EpisodeResult:
         approach_delay_s: Mean time loss per approach, by the edge before the stop line.
         edge_delay_s: Vehicle-seconds lost per edge, where there are any.
         signal: The course of the busiest signal and corridor, where it was recorded.
+        holds: What each gate did, where inflow was metered.
+        gates: What the meter saw and decided, likewise.
     """
 
     metrics: EpisodeMetrics
@@ -138,6 +144,8 @@ class EpisodeResult:
     approach_delay_s: dict[str, float]
     edge_delay_s: dict[str, float]
     signal: SignalCourse | None
+    holds: list[GateHold]
+    gates: GateCourse | None
 
 
 def run_episode(spec: EpisodeSpec) -> EpisodeResult:
@@ -174,6 +182,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             network=network,
             outputs=outputs,
             additional=additional,
+            metered=spec.metered,
         ) as session:
             if native:
                 violations = _leave_to_sumo(session, spec.seed, series)
@@ -183,8 +192,14 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
                 violations = _control(session, spec.seed, controller, series)
             sim_s = session.plant.time_s - scenario.begin_s
             session.stop()
+            plant = session.plant
         trips, edges = read_trips(outputs.tripinfo), read_edges(outputs.edge_data)
         delays_s = approach_delay_s(find_approaches(network), edges)
+        holds, course = [], None
+        if isinstance(plant, MeteredPlant):
+            course = plant.course
+            holds = gate_holds(plant.roads, course, outputs, edges)
+            edges = edges.without(road.id for road in plant.roads)
         signal = None
         if recording is not None:
             signal = read_recording(recording, scenario.begin_s, scenario.end_s)
@@ -205,6 +220,8 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             approach_delay_s={edge: round(s, 2) for edge, s in delays_s.items()},
             edge_delay_s={edge: round(s, 1) for edge, s in lost_s.items() if s > 0.0},
             signal=signal,
+            holds=holds,
+            gates=course,
         )
 
 

@@ -26,6 +26,7 @@ class Session:
         network: The scenario's network where it has been read already.
         outputs: What SUMO records of each episode; nothing by default.
         additional: Further SUMO files, such as programs that replace the stored ones.
+        metered: Whether the scenario's gates meter inflow.
 
     Attributes:
         network: The signals and lanes.
@@ -43,9 +44,10 @@ class Session:
         network: Network | None = None,
         outputs: Outputs | None = None,
         additional: tuple[Path, ...] = (),
+        metered: bool = False,
     ) -> None:
         self.scenario, self._backend, self._outputs = scenario, backend, outputs
-        self._additional = additional
+        self._additional, self._metered = additional, metered
         self.network = network if network is not None else scenario_network(scenario)
         self.loop = ControlLoop(self.network, scenario.timing, scenario.decision_interval_s)
         self._folder = tempfile.TemporaryDirectory(prefix="signalrl-")
@@ -66,6 +68,7 @@ class Session:
             backend=self._backend,
             outputs=self._outputs,
             additional=self._additional,
+            metered=self._metered,
         )
         return self.plant
 
