@@ -37,11 +37,20 @@ from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.files import merged
+from signalrl.network.gridlock import core_edges
+from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.course import SignalCourse
 from signalrl.sumo.episode import Outputs, scenario_network
 from signalrl.sumo.metered import GateCourse, MeteredPlant
-from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_edges, read_trips
+from signalrl.sumo.outputs import (
+    Edges,
+    EpisodeMetrics,
+    Trips,
+    metrics_of,
+    read_edges,
+    read_trips,
+)
 from signalrl.sumo.process import Backend, die_with_parent
 from signalrl.sumo.recording import read_recording
 from signalrl.sumo.watch import watch_busiest
@@ -122,6 +131,7 @@ class EpisodeResult:
         wall_s: Time that it took.
         series: The course of the episode.
         arrivals: Vehicles that reached their destination, per minute.
+        accumulation_veh: Vehicles on the streets between signals, as a mean of every five minutes.
         approach_delay_s: Mean time loss per approach, by the edge before the stop line.
         edge_delay_s: Vehicle-seconds lost per edge, where there are any.
         signal: The course of the busiest signal and corridor, where it was recorded.
@@ -141,6 +151,7 @@ class EpisodeResult:
     wall_s: float
     series: Series
     arrivals: list[int]
+    accumulation_veh: list[float]
     approach_delay_s: dict[str, float]
     edge_delay_s: dict[str, float]
     signal: SignalCourse | None
@@ -217,6 +228,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             wall_s=time.perf_counter() - began_s,
             series=series,
             arrivals=_per_minute(trips, scenario.begin_s, sim_s),
+            accumulation_veh=_accumulation(edges, network),
             approach_delay_s={edge: round(s, 2) for edge, s in delays_s.items()},
             edge_delay_s={edge: round(s, 1) for edge, s in lost_s.items() if s > 0.0},
             signal=signal,
@@ -231,6 +243,12 @@ def _per_minute(trips: Trips, begin_s: float, sim_s: float) -> list[int]:
     arrival_s = trips.arrival_s[trips.arrived] - begin_s
     counts, _ = np.histogram(arrival_s, bins=minutes, range=(0.0, 60.0 * minutes))
     return [int(count) for count in counts]
+
+
+def _accumulation(edges: Edges, network: Network) -> list[float]:
+    core = core_edges(network)
+    inside = edges.present_s[:, [edge in core for edge in edges.ids]].sum(axis=1)
+    return [round(float(v), 1) for v in inside / np.maximum(edges.end_s - edges.begin_s, 1.0)]
 
 
 def _control(

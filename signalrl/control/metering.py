@@ -123,7 +123,8 @@ class Meter:
         self._since_s = -math.inf
         self.hold_s: FloatArray = np.zeros(len(lanes))
         self.longest_s: FloatArray = np.zeros(len(lanes))
-        self._open()
+        self.rates_veh_h: FloatArray = np.full(len(lanes), OPEN)
+        self.allowed_veh_h = OPEN
 
     @property
     def holds(self) -> bool:
@@ -175,7 +176,7 @@ class Meter:
 
     def _open(self) -> None:
         self.allowed_veh_h = OPEN
-        self.rates_veh_h: FloatArray = np.full(len(self._lanes), OPEN)
+        self.rates_veh_h = np.full(len(self._lanes), OPEN)
 
 
 def share(

@@ -79,5 +79,4 @@ def locked(
     if len(stuck) < needed:
         return np.zeros(stuck.shape[1:], np.bool_)
     runs = np.lib.stride_tricks.sliding_window_view(stuck, needed, axis=0)
-    found: npt.NDArray[np.bool_] = runs.all(axis=-1).any(axis=0)
-    return found
+    return np.asarray(runs.all(axis=-1).any(axis=0))

@@ -14,7 +14,7 @@ from signalrl.scenario.event_demand import load_season
 from signalrl.scenario.metering_schema import Metering
 from signalrl.scenario.schema import Detectors, Scenario
 from signalrl.sumo.faults import Faults
-from signalrl.sumo.gates import add_gates
+from signalrl.sumo.gates import GateRoad, add_gates
 from signalrl.sumo.metered import MeteredPlant
 from signalrl.sumo.plant import SumoPlant
 from signalrl.sumo.process import Backend, Simulation
@@ -88,7 +88,7 @@ def start_episode(
     Raises:
         ConfigError: The scenario has no gates.
     """
-    network_file, roads = scenario.network_file, []
+    network_file, roads = scenario.network_file, list[GateRoad]()
     if metered:
         edges = tuple(_metering(scenario).gates.values())
         network_file, loops, roads = add_gates(network_file, edges, folder)

@@ -38,7 +38,9 @@ class GateRoad:
     loops: tuple[str, ...]
 
 
-def add_gates(network: Path, edges: Sequence[str], folder: Path) -> tuple[Path, Path, list[GateRoad]]:
+def add_gates(
+    network: Path, edges: Sequence[str], folder: Path
+) -> tuple[Path, Path, list[GateRoad]]:
     """Write a copy of a network with gates.
 
     Args:
@@ -108,27 +110,16 @@ def _add(root: ET.Element, edge: ET.Element, junctions: Mapping[str, ET.Element]
             },
         )
         ids.append(f"{gate_id}_{i}")
-        ET.SubElement(
-            root,
-            "connection",
-            {
-                **{"from": gate_id, "to": edge_id, "fromLane": str(i), "toLane": str(i)},
-                **{"tl": gate_id, "linkIndex": str(i), "dir": "s", "state": "O"},
-            },
-        )
+        way = {"from": gate_id, "to": edge_id}
+        way |= {"fromLane": str(i), "toLane": str(i), "tl": gate_id, "linkIndex": str(i)}
+        ET.SubElement(root, "connection", way | {"dir": "s", "state": "O"})
     program = ET.SubElement(
         root, "tlLogic", {"id": gate_id, "type": "static", "programID": "0", "offset": "0"}
     )
     ET.SubElement(program, "phase", {"duration": "90", "state": "G" * len(lanes)})
     x, y = float(start.attrib["x"]) + back_x, float(start.attrib["y"]) + back_y
-    ET.SubElement(
-        root,
-        "junction",
-        {
-            **{"id": outside, "type": "dead_end", "x": f"{x:.2f}", "y": f"{y:.2f}"},
-            **{"incLanes": "", "intLanes": "", "shape": ""},
-        },
-    )
+    place = {"id": outside, "type": "dead_end", "x": f"{x:.2f}", "y": f"{y:.2f}"}
+    ET.SubElement(root, "junction", place | {"incLanes": "", "intLanes": "", "shape": ""})
     before = start.attrib.get("incLanes", "").split()
     start.attrib |= {"type": "traffic_light", "incLanes": " ".join([*before, *ids])}
     for i in range(len(lanes)):

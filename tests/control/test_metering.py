@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalrl.control.metering import (
-    GREEN_S,
     OPEN,
     YELLOW_S,
     GateSignal,
@@ -39,12 +39,14 @@ def drive(
     waiting: float = 50.0,
     rules: MeteringRules = RULES,
     arrivals: float = 5.0,
-) -> list[Meter]:
+) -> Iterator[Meter]:
     """Run a meter over a series of accumulations, with queues at all gates; yield it each time."""
     meter = Meter(lanes, rules)
     passed = np.zeros(len(lanes))
     for i, veh in enumerate(accumulations):
-        meter.update(i * INTERVAL_S, Reading(i * INTERVAL_S, veh, np.full(len(lanes), waiting), passed))
+        meter.update(
+            i * INTERVAL_S, Reading(i * INTERVAL_S, veh, np.full(len(lanes), waiting), passed)
+        )
         yield meter
         passed = passed + arrivals
 
