@@ -19,6 +19,7 @@ from signalrl.benchmark.figures import (
     png,
     svg,
 )
+from signalrl.benchmark.gates_section import gates_section
 from signalrl.benchmark.programs import PROGRAMS
 from signalrl.benchmark.roads import read_roads
 from signalrl.benchmark.signal_section import signal_section
@@ -102,6 +103,7 @@ def environment_section(
         f"<section>{title}{subtitle}<p class='lead'>{escape(env.headline())}</p>"
         f'<div class="figures">{_figures(env, details, scenario, looks)}</div>'
         f"<h3>Delay and what went with it</h3>{_table(env)}{_violations(details)}"
+        f"{gates_section(details)}"
         f"<h3>Against the best of the others</h3>{_differences(env)}{_matrix(env)}"
         f"{_signal(env, store, looks, first_seed)}</section>"
     )

@@ -37,11 +37,12 @@ from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.files import merged
-from signalrl.network.gridlock import core_edges
+from signalrl.network.gridlock import Diagram, core_edges, locked
 from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.metering_schema import Metering
 from signalrl.sumo.course import SignalCourse
-from signalrl.sumo.episode import Outputs, scenario_network
+from signalrl.sumo.episode import EDGE_PERIOD_S, Outputs, scenario_network
 from signalrl.sumo.metered import GateCourse, MeteredPlant
 from signalrl.sumo.outputs import (
     Edges,
@@ -51,6 +52,7 @@ from signalrl.sumo.outputs import (
     read_edges,
     read_trips,
 )
+from signalrl.sumo.plant import SumoPlant
 from signalrl.sumo.process import Backend, die_with_parent
 from signalrl.sumo.recording import read_recording
 from signalrl.sumo.watch import watch_busiest
@@ -135,6 +137,7 @@ class EpisodeResult:
         approach_delay_s: Mean time loss per approach, by the edge before the stop line.
         edge_delay_s: Vehicle-seconds lost per edge, where there are any.
         signal: The course of the busiest signal and corridor, where it was recorded.
+        locked: Whether the district locked, by its diagram; None where that is not known.
         holds: What each gate did, where inflow was metered.
         gates: What the meter saw and decided, likewise.
     """
@@ -155,6 +158,7 @@ class EpisodeResult:
     approach_delay_s: dict[str, float]
     edge_delay_s: dict[str, float]
     signal: SignalCourse | None
+    locked: bool | None
     holds: list[GateHold]
     gates: GateCourse | None
 
@@ -203,14 +207,10 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
                 violations = _control(session, spec.seed, controller, series)
             sim_s = session.plant.time_s - scenario.begin_s
             session.stop()
-            plant = session.plant
-        trips, edges = read_trips(outputs.tripinfo), read_edges(outputs.edge_data)
+            holds, course = _gates(session.plant, outputs)
+        trips, edges = read_trips(outputs.tripinfo), _edges(session.plant, outputs)
         delays_s = approach_delay_s(find_approaches(network), edges)
-        holds, course = [], None
-        if isinstance(plant, MeteredPlant):
-            course = plant.course
-            holds = gate_holds(plant.roads, course, outputs, edges)
-            edges = edges.without(road.id for road in plant.roads)
+        accumulation = _accumulation(edges, network)
         signal = None
         if recording is not None:
             signal = read_recording(recording, scenario.begin_s, scenario.end_s)
@@ -228,10 +228,11 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             wall_s=time.perf_counter() - began_s,
             series=series,
             arrivals=_per_minute(trips, scenario.begin_s, sim_s),
-            accumulation_veh=_accumulation(edges, network),
+            accumulation_veh=accumulation,
             approach_delay_s={edge: round(s, 2) for edge, s in delays_s.items()},
             edge_delay_s={edge: round(s, 1) for edge, s in lost_s.items() if s > 0.0},
             signal=signal,
+            locked=_locked(scenario.metering, accumulation, trips, edges),
             holds=holds,
             gates=course,
         )
@@ -245,10 +246,37 @@ def _per_minute(trips: Trips, begin_s: float, sim_s: float) -> list[int]:
     return [int(count) for count in counts]
 
 
+def _edges(plant: SumoPlant, outputs: Outputs) -> Edges:
+    """Read the record of the edges, without the roads before gates: they are there to stand on."""
+    edges = read_edges(outputs.edge_data)
+    roads = plant.roads if isinstance(plant, MeteredPlant) else ()
+    return edges.without(road.id for road in roads)
+
+
+def _gates(plant: SumoPlant, outputs: Outputs) -> tuple[list[GateHold], GateCourse | None]:
+    """Return what gates did and what their meter saw."""
+    if not isinstance(plant, MeteredPlant):
+        return [], None
+    edges = read_edges(outputs.edge_data)
+    return gate_holds(plant.roads, plant.course, outputs, edges, plant.routes), plant.course
+
+
 def _accumulation(edges: Edges, network: Network) -> list[float]:
     core = core_edges(network)
     inside = edges.present_s[:, [edge in core for edge in edges.ids]].sum(axis=1)
     return [round(float(v), 1) for v in inside / np.maximum(edges.end_s - edges.begin_s, 1.0)]
+
+
+def _locked(
+    metering: Metering | None, accumulation: list[float], trips: Trips, edges: Edges
+) -> bool | None:
+    if metering is None:
+        return None
+    bounds_s = np.append(edges.begin_s, edges.end_s[-1:])
+    left, _ = np.histogram(trips.arrival_s[trips.arrived], bounds_s)
+    outflow_veh_h = 3600.0 * left / np.diff(bounds_s)
+    diagram = Diagram(metering.critical_veh, metering.capacity_veh_h)
+    return bool(locked(accumulation, outflow_veh_h, diagram, EDGE_PERIOD_S))
 
 
 def _control(

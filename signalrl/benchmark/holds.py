@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from signalrl.sumo.episode import Outputs
 from signalrl.sumo.gates import GateRoad
@@ -21,7 +22,7 @@ class GateHold:
         passed: Vehicles that passed it.
         waiting: Vehicles that still waited before it at the end.
         held_h: Vehicle-hours lost before it, on its road and outside for want of room there, by
-            SUMO's record of all who entered. They are part of the delay of the episode.
+            SUMO's own record. They are part of the delay of the episode.
         longest_s: How long somebody waited there at most, by the counts of its detectors.
     """
 
@@ -33,12 +34,16 @@ class GateHold:
 
     @property
     def mean_s(self) -> float:
-        """Mean hold per vehicle that passed."""
-        return 3600.0 * self.held_h / max(1, self.passed)
+        """Mean hold per vehicle that came to it."""
+        return 3600.0 * self.held_h / max(1, self.passed + self.waiting)
 
 
 def gate_holds(
-    roads: Sequence[GateRoad], course: GateCourse, outputs: Outputs, edges: Edges
+    roads: Sequence[GateRoad],
+    course: GateCourse,
+    outputs: Outputs,
+    edges: Edges,
+    routes: Iterable[Path],
 ) -> list[GateHold]:
     """Return what each gate did, from SUMO's own outputs.
 
@@ -47,15 +52,22 @@ def gate_holds(
         course: What the meter saw.
         outputs: The record of the episode.
         edges: The record of its edges.
+        routes: The route files that were driven: they tell where those wait who never entered.
     """
     lost_s = dict(zip(edges.ids, edges.loss_s.sum(axis=0).tolist(), strict=True))
     outside_s = dict.fromkeys((road.id for road in roads), 0.0)
-    for _, trip in ET.iterparse(outputs.tripinfo):
-        if trip.tag == "tripinfo":
-            edge = trip.attrib["departLane"].rpartition("_")[0]
-            if edge in outside_s:
-                outside_s[edge] += float(trip.attrib["departDelay"])
-            trip.clear()
+    missing: dict[str, float] = {}
+    for trip in _elements(outputs.tripinfo, "tripinfo"):
+        a = trip.attrib
+        if float(a["depart"]) < 0.0:
+            missing[a["id"]] = max(0.0, float(a["departDelay"]))
+        elif (edge := a["departLane"].rpartition("_")[0]) in outside_s:
+            outside_s[edge] += float(a["departDelay"])
+    for path in routes if missing else ():
+        for vehicle in _elements(path, "trip", "vehicle"):
+            edge = _origin(vehicle)
+            if vehicle.attrib["id"] in missing and edge in outside_s:
+                outside_s[edge] += missing[vehicle.attrib["id"]]
     return [
         GateHold(
             name,
@@ -66,3 +78,16 @@ def gate_holds(
         )
         for i, (name, road) in enumerate(zip(course.gates, roads, strict=True))
     ]
+
+
+def _origin(vehicle: ET.Element) -> str:
+    route = vehicle.find("route")
+    edges = vehicle.attrib.get("from") or ("" if route is None else route.attrib["edges"])
+    return edges.partition(" ")[0]
+
+
+def _elements(path: Path, *tags: str) -> Iterator[ET.Element]:
+    for _, element in ET.iterparse(path):
+        if element.tag in tags:
+            yield element
+            element.clear()

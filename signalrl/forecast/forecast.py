@@ -57,6 +57,9 @@ class Outlook:
         left: Vehicles that pass the stop line, of the same shape.
         queue: Vehicles delayed there, by red and by others, as a mean over the bin.
         outside: Vehicles that wait there for room to enter the network.
+        accumulation: Vehicles on the streets between signals, as a mean over the bin, ``(bins,
+            draws)``.
+        outflow_veh_h: Vehicles that are through, of the same shape.
     """
 
     window: Window
@@ -68,6 +71,8 @@ class Outlook:
     left: FloatArray
     queue: FloatArray
     outside: FloatArray
+    accumulation: FloatArray
+    outflow_veh_h: FloatArray
 
     @cached_property
     def ratio(self) -> FloatArray:
@@ -149,7 +154,7 @@ def outlook(
     per_bin = round(bin_s / traffic.window.step_s)
     bins = traffic.window.steps // per_bin
     shape = (bins, len(capacity.approaches), traffic.draws)
-    whole = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
+    whole = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
     first = _first_busy(traffic, per_bin)
     if first > 0:
         few = min(_QUIET_DRAWS, traffic.draws)
@@ -185,6 +190,8 @@ def outlook(
         whole.left,
         delayed * waiting,
         whole.outside * waiting,
+        whole.inside[:, np.unique(turning.hop_approach)].sum(axis=1),
+        whole.ended.sum(axis=1) * (3600.0 / bin_s),
     )
 
 
@@ -220,4 +227,5 @@ def _first_busy(traffic: Traffic, per_bin: int) -> int:
 
 
 def _arrays(loading: Loading) -> tuple[npt.NDArray[np.float32], ...]:
-    return loading.arrived, loading.left, loading.queue, loading.outside
+    waits = loading.queue, loading.outside, loading.inside
+    return loading.arrived, loading.left, *waits, loading.ended

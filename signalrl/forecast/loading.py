@@ -39,12 +39,16 @@ class Loading:
         left: Vehicles that passed the stop line.
         queue: Vehicles that waited at the stop line, as a mean over the bin.
         outside: Vehicles that waited for room to enter the network there, likewise.
+        inside: Vehicles on the road before the stop line, queued or not, likewise.
+        ended: Vehicles that passed the stop line and pass no further one.
     """
 
     arrived: FloatArray
     left: FloatArray
     queue: FloatArray
     outside: FloatArray
+    inside: FloatArray
+    ended: FloatArray
 
 
 def load(
@@ -77,14 +81,16 @@ def load(
     state = _State(capacity, turning, draws, step_s)
     parts, lanes = np.asarray(parts, np.float32), np.asarray(lanes_veh_s, np.float32)
     shape = (steps // steps_per_bin, len(capacity.approaches), draws)
-    found = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
+    found = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
     for step in range(shape[0] * steps_per_bin):
         period = turning.period_of[min(first_step + step, len(turning.period_of) - 1)]
         room = lanes[period].reshape(len(capacity.lanes), -1) * np.float32(step_s)
-        arrived, left = state.advance(entering[step], parts[period], room, period)
+        arrived, left, ended = state.advance(entering[step], parts[period], room, period)
         at = step // steps_per_bin
         found.arrived[at] += arrived
         found.left[at] += left
+        found.ended[at] += ended
+        found.inside[at] += state.inside / np.float32(steps_per_bin)
         found.queue[at] += state.queue / np.float32(steps_per_bin)
         found.outside[at] += state.outside(period) / np.float32(steps_per_bin)
     return found
@@ -107,8 +113,10 @@ class _State:
         self._coming = np.zeros((self._rounds, cells, draws), np.float32)
         self._wait = np.zeros((cells, draws), np.float32)
         self._back = np.zeros((len(turning.entries), draws), np.float32)
-        self._inside = np.zeros((approaches, draws), np.float32)
+        self.inside = np.zeros((approaches, draws), np.float32)
         self._storage = turning.storage.astype(np.float32)[:, None]
+        from_approach = capacity.of_approach[turning.hop_from % movements]
+        self._from_approach = _summing(from_approach, approaches)
         self._to_approach = _summing(turning.hop_approach, approaches)
         self._in_approach = _summing(turning.entry_approach, approaches)
         self._from_entry = _summing(turning.entry_of, len(turning.entries))
@@ -130,8 +138,8 @@ class _State:
 
     def advance(
         self, entering: FloatArray, parts: FloatArray, room: FloatArray, period: int
-    ) -> tuple[FloatArray, FloatArray]:
-        """Let a step pass; return who came to each approach and who left it."""
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Let a step pass; return who came to each approach, who left it, and who was through."""
         turning, capacity = self._turning, self._capacity
         lane, movement = capacity.pair_lane, capacity.pair_movement
         now = self._coming[self._step % self._rounds]
@@ -150,7 +158,7 @@ class _State:
         entering_now = self._back[turning.entry_of] * entry_share
         into = self._to_approach(wanted[turning.hop_from] * hop_share)
         into += self._in_approach(entering_now)
-        free = np.maximum(self._storage - self._inside, 0.0)
+        free = np.maximum(self._storage - self.inside, 0.0)
         fits = np.minimum(1.0, free / np.maximum(into, 1e-6))
         goes = self._by_movement(np.where(hop_share > RARE, fits[turning.hop_approach], 1.0))
         goes = np.maximum(goes, CREEP)
@@ -168,9 +176,9 @@ class _State:
             lag.add(self._coming[(self._step + lag.steps) % self._rounds], entered)
         arrived = self._to_approach(moved) + self._in_approach(entered)
         left = self._of_approach(self._movements(out))
-        self._inside += arrived - left
+        self.inside += arrived - left
         self._step += 1
-        return arrived, left
+        return arrived, left, left - self._from_approach(moved)
 
     def _movements(self, cells: FloatArray) -> FloatArray:
         found: FloatArray = cells.reshape(self._kinds, -1, cells.shape[1]).sum(axis=0)

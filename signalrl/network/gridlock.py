@@ -59,10 +59,18 @@ def core_edges(network: Network) -> frozenset[str]:
     return frozenset(found)
 
 
+def stuck(
+    accumulation_veh: npt.ArrayLike, outflow_veh_h: npt.ArrayLike, diagram: Diagram
+) -> npt.NDArray[np.bool_]:
+    """Return in which bins a district is over-full and lets hardly anybody out."""
+    full = np.asarray(accumulation_veh) > diagram.critical_veh
+    return full & (np.asarray(outflow_veh_h) < LOCKED_SHARE * diagram.capacity_veh_h)
+
+
 def locked(
     accumulation_veh: npt.ArrayLike, outflow_veh_h: npt.ArrayLike, diagram: Diagram, bin_s: float
 ) -> npt.NDArray[np.bool_]:
-    """Return whether a district locked: over its critical accumulation, and hardly anybody left.
+    """Return whether a district locked: it was stuck for a quarter of an hour on end.
 
     Args:
         accumulation_veh: Vehicles in it, as a mean over each bin, ``(bins, ...)``.
@@ -73,10 +81,9 @@ def locked(
     Returns:
         One answer for each of the further axes: evenings, draws.
     """
-    full = np.asarray(accumulation_veh) > diagram.critical_veh
-    stuck = full & (np.asarray(outflow_veh_h) < LOCKED_SHARE * diagram.capacity_veh_h)
+    bins = stuck(accumulation_veh, outflow_veh_h, diagram)
     needed = max(1, int(np.ceil(LOCKED_S / bin_s)))
-    if len(stuck) < needed:
-        return np.zeros(stuck.shape[1:], np.bool_)
-    runs = np.lib.stride_tricks.sliding_window_view(stuck, needed, axis=0)
+    if len(bins) < needed:
+        return np.zeros(bins.shape[1:], np.bool_)
+    runs = np.lib.stride_tricks.sliding_window_view(bins, needed, axis=0)
     return np.asarray(runs.all(axis=-1).any(axis=0))

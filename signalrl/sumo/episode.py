@@ -112,7 +112,9 @@ def start_episode(
             return simulation, SumoPlant(simulation, network, scenario.end_s, faults=faults)
         armed_s = _armed(scenario, demand)
         at = simulation, network, scenario.end_s
-        return simulation, MeteredPlant(*at, roads, _metering(scenario), armed_s, faults)
+        return simulation, MeteredPlant(
+            *at, roads, _metering(scenario), armed_s, demand.route_files, faults
+        )
     except BaseException:
         simulation.close()
         raise

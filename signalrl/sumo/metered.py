@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -57,10 +58,12 @@ class MeteredPlant(SumoPlant):
         roads: The roads of the gates.
         metering: Where and how inflow is metered.
         armed_s: From when to when gates may hold.
+        routes: The route files that are driven, for the record.
         faults: What falsifies the readings, if anything does.
 
     Attributes:
         roads: The roads of the gates.
+        routes: The route files.
         course: What was seen so far.
     """
 
@@ -72,10 +75,12 @@ class MeteredPlant(SumoPlant):
         roads: Sequence[GateRoad],
         metering: Metering,
         armed_s: Sequence[tuple[float, float]],
+        routes: Sequence[Path] = (),
         faults: Faults | None = None,
     ) -> None:
         super().__init__(simulation, network, end_s, faults=faults)
-        self.roads, self._rules = tuple(roads), rules_of(metering)
+        self.roads, self.routes = tuple(roads), tuple(routes)
+        self._rules = rules_of(metering)
         self._meter = Meter([road.lanes for road in roads], self._rules, armed_s)
         self._lights = [GateSignal(road.lanes) for road in roads]
         core = core_edges(network)
