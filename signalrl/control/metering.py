@@ -53,7 +53,7 @@ class MeteringRules:
     interval_s: float = 60.0
     least_veh_h: float = 240.0
     most_veh_h: float = 900.0
-    longest_hold_s: float = 1200.0
+    longest_hold_s: float = 2700.0
     stale_s: float = 120.0
 
     def __post_init__(self) -> None:
@@ -156,8 +156,10 @@ class Meter:
         short = rules.setpoint_veh - reading.accumulation_veh
         allowed = self.allowed_veh_h
         allowed += rules.integral_per_h * short - rules.proportional_per_h * change
-        least = np.minimum(rules.least_veh_h * self._lanes, most)
-        self.allowed_veh_h = float(np.clip(allowed, least.sum(), most.sum()))
+        least = rules.least_veh_h * self._lanes
+        wanted = reading.waiting_veh + passed
+        needed = np.where(wanted > 0, least, 0.0)  # where nobody comes, nothing has to be let in
+        self.allowed_veh_h = float(np.clip(allowed, needed.sum(), most.sum()))
         ends = (
             self.allowed_veh_h >= most.sum()
             and reading.accumulation_veh < rules.begin_share * rules.setpoint_veh
@@ -169,10 +171,9 @@ class Meter:
         hours = rules.interval_s / 3600.0
         due_s = now_s + rules.interval_s - rules.longest_hold_s
         due = np.array([queue.came_before(due_s) for queue in self._queues]) - reading.passed_veh
-        floor = np.maximum(least, np.maximum(due, 0.0) / hours)
-        wanted = (reading.waiting_veh + passed) / hours
-        self.rates_veh_h = share(self.allowed_veh_h, wanted, np.minimum(floor, most), most)
-        self.rates_veh_h[floor > most] = OPEN
+        floor = np.maximum(needed, due / hours)
+        rates = share(self.allowed_veh_h, wanted, np.minimum(floor, most), most)
+        self.rates_veh_h = np.where(floor > most, OPEN, np.maximum(rates, least))
 
     def _open(self) -> None:
         self.allowed_veh_h = OPEN
