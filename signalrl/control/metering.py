@@ -7,8 +7,8 @@ so that all wait equally long. The feedback is that of Keyvan-Ekbatani, Kouvelas
 Papageorgiou, "Exploiting the fundamental diagram of urban networks for feedback-based gating",
 Transportation Research B 46 (2012), with its gains.
 
-Whatever is wrong, gates open: outside of the armed times, where detectors fail, and where somebody
-would wait longer than the longest hold.
+Whatever is wrong, gates open: where detectors fail, and where somebody would wait longer than the
+longest hold. Outside of the armed times they do not begin to hold.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ FloatArray = npt.NDArray[np.float64]
 
 OPEN = math.inf
 """The rate of a gate that holds nobody."""
+FEW = 3.0
+"""A queue of so many vehicles per lane is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ class Meter:
     Args:
         lanes: Lanes of each gate.
         rules: How they are metered.
-        armed_s: From when to when gates may hold, by the calendar of events; always by default.
+        armed_s: From when to when gates may begin to hold, by the calendar of events; always by
+            default. They end when the queues before them are gone: to open before would let in at
+            once what was held.
 
     Attributes:
         rates_veh_h: What each gate lets pass now, ``(gates,)``; ``OPEN`` where it holds nobody.
@@ -142,13 +146,16 @@ class Meter:
             self.hold_s[i] = queue.head_waits_s(reading.time_s)
         self.longest_s = np.maximum(self.longest_s, self.hold_s)
         before, self._before = self._before, reading
-        if before is None or not any(a <= now_s < b for a, b in self._armed_s):
+        if before is None:
             self._open()
             return
         rules, most = self._rules, self._rules.most_veh_h * self._lanes
         passed = reading.passed_veh - before.passed_veh
+        is_empty = reading.accumulation_veh < rules.begin_share * rules.setpoint_veh
+        if self.holds and is_empty and (reading.waiting_veh <= FEW * self._lanes).all():
+            self._open()
         if not self.holds:
-            if reading.accumulation_veh < rules.begin_share * rules.setpoint_veh:
+            if is_empty or not any(a <= now_s < b for a, b in self._armed_s):
                 return
             hours = max(reading.time_s - before.time_s, 1.0) / 3600.0
             self.allowed_veh_h = float(passed.sum()) / hours
@@ -160,14 +167,6 @@ class Meter:
         wanted = reading.waiting_veh + passed
         needed = np.where(wanted > 0, least, 0.0)  # where nobody comes, nothing has to be let in
         self.allowed_veh_h = float(np.clip(allowed, needed.sum(), most.sum()))
-        ends = (
-            self.allowed_veh_h >= most.sum()
-            and reading.accumulation_veh < rules.begin_share * rules.setpoint_veh
-            and bool((reading.waiting_veh <= 2.0 * self._lanes).all())
-        )
-        if ends:
-            self._open()
-            return
         hours = rules.interval_s / 3600.0
         due_s = now_s + rules.interval_s - rules.longest_hold_s
         due = np.array([queue.came_before(due_s) for queue in self._queues]) - reading.passed_veh

@@ -122,13 +122,14 @@ def test_gates_open_where_readings_are_missing_or_old() -> None:
         assert not meter.holds
 
 
-def test_gates_are_open_outside_of_the_armed_times() -> None:
+def test_gates_begin_to_hold_in_the_armed_times_and_end_with_their_queues() -> None:
     meter = Meter([2], RULES, armed_s=[(120.0, 300.0)])
     held = []
-    for i in range(8):
-        meter.update(i * 60.0, reading(i * 60.0, 2000.0, [50.0], [5.0 * i]))
+    for i, waiting in enumerate([50, 50, 50, 50, 50, 50, 50, 5, 50]):
+        veh = 2000.0 if waiting == 50 else 100.0
+        meter.update(i * 60.0, reading(i * 60.0, veh, [waiting], [5.0 * i]))
         held.append(meter.holds)
-    assert held == [False, False, True, True, True, False, False, False]
+    assert held == [False, False, True, True, True, True, True, False, False]
 
 
 def test_gates_are_open_while_the_district_is_far_from_full() -> None:
