@@ -42,7 +42,8 @@ class MeteringRules:
         proportional_per_h: Gain on the change of the accumulation, in veh/h per vehicle.
         integral_per_h: Gain on its distance from the set point, in veh/h per vehicle and interval.
         interval_s: Time between two decisions.
-        least_veh_h: Vehicles that a lane lets pass at least; a ramp meter's slowest cycle of 15 s.
+        least_veh_h: Vehicles that a lane lets pass at least, one per minute: while a junction
+            inside is blocked, nothing helps but to let hardly anybody in.
         most_veh_h: Vehicles that a lane lets pass at most, one per green; with a cycle of 4 s.
         longest_hold_s: Nobody is held longer, as far as the lanes of the gate let out in time.
         stale_s: A reading that is older than this is none.
@@ -53,7 +54,7 @@ class MeteringRules:
     proportional_per_h: float = 20.0
     integral_per_h: float = 5.0
     interval_s: float = 60.0
-    least_veh_h: float = 240.0
+    least_veh_h: float = 60.0
     most_veh_h: float = 900.0
     longest_hold_s: float = 2700.0
     stale_s: float = 120.0

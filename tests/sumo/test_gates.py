@@ -95,22 +95,23 @@ def test_open_gates_hardly_change_the_traffic(tmp_path: Path) -> None:
 
 
 def test_a_full_district_lets_in_what_is_allowed() -> None:
-    """One vehicle between signals is too many, so gates let pass the least, and never less."""
+    """One vehicle between signals is too many, so gates soon let pass the least."""
     with Session(scenario(longest_hold_s=3600.0), backend="traci", metered=True) as session:
         drive(session)
         plant = session.plant
         assert isinstance(plant, MeteredPlant)
         course = plant.course
-    passed = np.diff(np.array(course.passed_veh), axis=0)
-    held = np.array(course.allowed_veh_h[:-1]) > 0
-    assert held[3:].all()
-    least = 240.0 / 60.0 * np.array([road.lanes for road in plant.roads])
-    queued = np.array(course.waiting_veh[:-1]) > 20
-    settled = held[:, None] & queued
-    settled[:5] = False
-    assert settled.any()
-    assert (passed <= least * 1.5 + 2)[settled].all()
-    assert (passed >= least * 0.5)[settled].all()
+    passed = np.diff(np.array(course.passed_veh), axis=0).sum(axis=1)
+    allowed = np.array(course.allowed_veh_h[:-1]) / 60.0
+    waiting = np.array(course.waiting_veh[:-1])
+    holds = allowed > 0
+    assert holds[3:].all()
+    lanes = sum(road.lanes for road in plant.roads)
+    assert (passed <= allowed + 2 * lanes)[holds].all()
+    queued = holds & (waiting > 20).all(axis=1)
+    queued[:3] = False  # who was between the gate and its detector, and the yellow
+    assert queued.any()
+    assert passed[queued].mean() == pytest.approx(allowed[queued].mean(), rel=0.2)
 
 
 def test_an_environment_without_gates_cant_be_metered(tmp_path: Path) -> None:
