@@ -122,8 +122,11 @@ def smooth(points: Sequence[Point]) -> tuple[FloatArray, FloatArray]:
 
 def fit(points: Sequence[Point]) -> Diagram:
     """Return the critical accumulation, where the plateau of the mean outflow begins, and it."""
-    if not points:
-        raise BenchmarkError("expected at least one point of the diagram, got none")
+    if not any(point.accumulation_veh for point in points):
+        raise BenchmarkError(
+            "expected vehicles on streets between signals, got none in "
+            f"{len(points)} times of five minutes; a diagram needs at least two signals in a row"
+        )
     at, mean = smooth(points)
     most = float(mean.max())
     critical = float(at[mean >= FLAT * most][0])
