@@ -22,7 +22,7 @@ class Metering(Strict):
         gt=0, description="Vehicles that reach their destination per hour then (signalrl nfd)."
     )
     setpoint_share: float = Field(
-        0.9, gt=0, le=1, description="Share of the critical accumulation that is held."
+        0.95, gt=0, le=1, description="Share of the critical accumulation that is held."
     )
     longest_hold_s: float = Field(2700.0, gt=0, description="Longest hold at a gate in s.")
     proportional_per_h: float = Field(20.0, ge=0, description="Gain on the accumulation's change.")
