@@ -30,6 +30,8 @@ from signalrl.sumo.episode import EDGE_PERIOD_S, Outputs, scenario_network, star
 from signalrl.sumo.outputs import read_edges, read_trips
 
 CALENDARS = ["season.ics", "held-out-m.ics", "held-out-l.ics", "held-out-xl.ics"]
+END_S = 9000.0
+"""Long enough for a street that fills to fill the others."""
 QUIET = 5
 """Every so many evenings there is no event."""
 
@@ -40,15 +42,16 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
     if path.is_file():
         return json.loads(path.read_text())
     quiet = seed % QUIET == 0
-    settings = {"events": {"calendars": CALENDARS, "probability": 0.0 if quiet else 1.0}}
+    events = {"calendars": CALENDARS, "probability": 0.0 if quiet else 1.0}
+    settings = {"end_s": END_S, "events": events}
     scenario = load_scenario(env, settings=settings)
     network, season = scenario_network(scenario), load_season(scenario)
     diagram = Diagram(scenario.metering.critical_veh, scenario.metering.capacity_veh_h)
     occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
     window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
     bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
-    events = () if quiet else tuple(events_around(season, *bounds))
-    look = look_ahead(scenario, network, season.registry, events, window, draws)
+    around = () if quiet else tuple(events_around(season, *bounds))
+    look = look_ahead(scenario, network, season.registry, around, window, draws)
     risk = gridlock_risk(look, diagram)
     folder = out / f"{env}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
