@@ -23,7 +23,7 @@ from signalrl.events.scoring import detection
 from signalrl.forecast.forecast import DRAWS, look_ahead
 from signalrl.forecast.gridlock import WARN, gridlock_risk
 from signalrl.forecast.traffic import Window
-from signalrl.network.gridlock import Diagram, core_edges, locked
+from signalrl.network.gridlock import core_edges, locked
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import draw_occasion, events_around, later, load_season
 from signalrl.sumo.episode import EDGE_PERIOD_S, Outputs, scenario_network, start_episode
@@ -46,7 +46,7 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
     settings = {"end_s": END_S, "events": events}
     scenario = load_scenario(env, settings=settings)
     network, season = scenario_network(scenario), load_season(scenario)
-    diagram = Diagram(scenario.metering.critical_veh, scenario.metering.capacity_veh_h)
+    diagram = scenario.metering.diagram
     occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
     window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
     bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))

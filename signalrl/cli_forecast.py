@@ -17,7 +17,6 @@ from signalrl.forecast.pictures import draw_forecast
 from signalrl.forecast.places import read_map
 from signalrl.forecast.problems import find_problems
 from signalrl.forecast.report import DayForecast, write_forecast
-from signalrl.network.gridlock import Diagram
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.episode import scenario_network
 
@@ -68,7 +67,7 @@ def forecast_day(
     problems = tuple(tuple(find_problems(outlook, roads.places)) for outlook in outlooks)
     risks: tuple[Risk, ...] = ()
     if scenario.metering is not None:
-        diagram = Diagram(scenario.metering.critical_veh, scenario.metering.capacity_veh_h)
+        diagram = scenario.metering.diagram
         risks = tuple(gridlock_risk(outlook, diagram) for outlook in outlooks)
     forecast = DayForecast(
         *(scenario.name, day, draws, seed), parts, tuple(outlooks), problems, risks

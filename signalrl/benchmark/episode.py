@@ -37,7 +37,7 @@ from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.files import merged
-from signalrl.network.gridlock import Diagram, core_edges, locked
+from signalrl.network.gridlock import core_edges, locked
 from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.metering_schema import Metering
@@ -275,8 +275,7 @@ def _locked(
     bounds_s = np.append(edges.begin_s, edges.end_s[-1:])
     left, _ = np.histogram(trips.arrival_s[trips.arrived], bounds_s)
     outflow_veh_h = 3600.0 * left / np.diff(bounds_s)
-    diagram = Diagram(metering.critical_veh, metering.capacity_veh_h)
-    return bool(locked(accumulation, outflow_veh_h, diagram, EDGE_PERIOD_S))
+    return bool(locked(accumulation, outflow_veh_h, metering.diagram, EDGE_PERIOD_S))
 
 
 def _control(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from signalrl.files import Strict
+from signalrl.network.gridlock import Diagram
 
 
 class Metering(Strict):
@@ -27,11 +28,11 @@ class Metering(Strict):
     longest_hold_s: float = Field(2700.0, gt=0, description="Longest hold at a gate in s.")
     proportional_per_h: float = Field(20.0, ge=0, description="Gain on the accumulation's change.")
     integral_per_h: float = Field(5.0, ge=0, description="Gain on its distance from the set point.")
-    least_visitors_veh_h: float = Field(
-        600.0,
-        ge=0,
-        description="Gates are armed while the calendar leads to expect so many visitors.",
-    )
+
+    @property
+    def diagram(self) -> Diagram:
+        """What the district discharges."""
+        return Diagram(self.critical_veh, self.capacity_veh_h)
 
     @model_validator(mode="after")
     def _has_distinct_edges(self) -> Metering:

@@ -164,13 +164,8 @@ def _armed(scenario: Scenario, demand: EpisodeDemand) -> tuple[tuple[float, floa
         return ((scenario.begin_s, scenario.end_s),)
     if scenario.events.probability == 0.0:
         return ()
-    return armed_times(
-        load_season(scenario),
-        demand.occasion,
-        scenario.begin_s,
-        scenario.end_s,
-        _metering(scenario).least_visitors_veh_h,
-    )
+    diagram = _metering(scenario).diagram
+    return armed_times(scenario, load_season(scenario), demand.occasion, diagram)
 
 
 def _recording(outputs: Outputs) -> list[str]:
