@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from signalrl.benchmark.district import accumulation_veh, has_locked
 from signalrl.events.scoring import detection
 from signalrl.forecast.forecast import DRAWS, look_ahead
 from signalrl.forecast.gridlock import WARN, gridlock_risk
 from signalrl.forecast.traffic import Window
-from signalrl.network.gridlock import core_edges, locked
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import draw_occasion, events_around, later, load_season
-from signalrl.sumo.episode import EDGE_PERIOD_S, Outputs, scenario_network, start_episode
+from signalrl.sumo.episode import Outputs, scenario_network, start_episode
 from signalrl.sumo.outputs import read_edges, read_trips
 
 CALENDARS = ["season.ics", "held-out-m.ics", "held-out-l.ics", "held-out-xl.ics"]
@@ -46,13 +46,12 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
     settings = {"end_s": END_S, "events": events}
     scenario = load_scenario(env, settings=settings)
     network, season = scenario_network(scenario), load_season(scenario)
-    diagram = scenario.metering.diagram
     occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
     window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
     bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
     around = () if quiet else tuple(events_around(season, *bounds))
     look = look_ahead(scenario, network, season.registry, around, window, draws)
-    risk = gridlock_risk(look, diagram)
+    risk = gridlock_risk(look, scenario.metering.diagram)
     folder = out / f"{env}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     outputs = Outputs(folder, details=True)
@@ -62,11 +61,7 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
     plant.advance(scenario.end_s)
     simulation.close()
     edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
-    core = core_edges(network)
-    lasts_s = edges.end_s - edges.begin_s
-    inside = edges.present_s[:, [edge in core for edge in edges.ids]].sum(axis=1) / lasts_s
-    bins = np.append(edges.begin_s, edges.end_s[-1:])
-    outflow = np.histogram(trips.arrival_s[trips.arrived], bins)[0] * 3600.0 / lasts_s
+    inside = accumulation_veh(edges, network)
     result = {
         "env": env,
         "seed": seed,
@@ -75,9 +70,8 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
         "people": 0 if quiet else occasion.event.attendance,
         "probability": risk.probability,
         "begin": None if risk.begin is None else risk.begin.isoformat(),
-        "locked": bool(locked(inside, outflow, diagram, EDGE_PERIOD_S)),
-        "inside": inside.round(1).tolist(),
-        "outflow": outflow.round(1).tolist(),
+        "locked": has_locked(scenario.metering, inside, trips, edges),
+        "inside": inside,
     }
     for file in folder.iterdir():
         file.unlink()

@@ -27,7 +27,8 @@ from signalrl.benchmark.approaches import (
     is_gridlocked,
 )
 from signalrl.benchmark.controllers import make_controller, write_program
-from signalrl.benchmark.holds import GateHold, gate_holds
+from signalrl.benchmark.district import accumulation_veh, has_locked
+from signalrl.benchmark.holds import GateHold, read_gates, read_own_edges
 from signalrl.benchmark.parameters import Value
 from signalrl.benchmark.programs import PROGRAMS, Site
 from signalrl.control.controllers import Controller
@@ -37,22 +38,11 @@ from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.files import merged
-from signalrl.network.gridlock import core_edges, locked
-from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.metering_schema import Metering
 from signalrl.sumo.course import SignalCourse
-from signalrl.sumo.episode import EDGE_PERIOD_S, Outputs, scenario_network
-from signalrl.sumo.metered import GateCourse, MeteredPlant
-from signalrl.sumo.outputs import (
-    Edges,
-    EpisodeMetrics,
-    Trips,
-    metrics_of,
-    read_edges,
-    read_trips,
-)
-from signalrl.sumo.plant import SumoPlant
+from signalrl.sumo.episode import Outputs, scenario_network
+from signalrl.sumo.metered import GateCourse
+from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_trips
 from signalrl.sumo.process import Backend, die_with_parent
 from signalrl.sumo.recording import read_recording
 from signalrl.sumo.watch import watch_busiest
@@ -207,10 +197,10 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
                 violations = _control(session, spec.seed, controller, series)
             sim_s = session.plant.time_s - scenario.begin_s
             session.stop()
-            holds, course = _gates(session.plant, outputs)
-        trips, edges = read_trips(outputs.tripinfo), _edges(session.plant, outputs)
+            holds, course = read_gates(session.plant, outputs)
+        trips, edges = read_trips(outputs.tripinfo), read_own_edges(session.plant, outputs)
         delays_s = approach_delay_s(find_approaches(network), edges)
-        accumulation = _accumulation(edges, network)
+        accumulation = accumulation_veh(edges, network)
         signal = None
         if recording is not None:
             signal = read_recording(recording, scenario.begin_s, scenario.end_s)
@@ -232,7 +222,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             approach_delay_s={edge: round(s, 2) for edge, s in delays_s.items()},
             edge_delay_s={edge: round(s, 1) for edge, s in lost_s.items() if s > 0.0},
             signal=signal,
-            locked=_locked(scenario.metering, accumulation, trips, edges),
+            locked=has_locked(scenario.metering, accumulation, trips, edges),
             holds=holds,
             gates=course,
         )
@@ -244,38 +234,6 @@ def _per_minute(trips: Trips, begin_s: float, sim_s: float) -> list[int]:
     arrival_s = trips.arrival_s[trips.arrived] - begin_s
     counts, _ = np.histogram(arrival_s, bins=minutes, range=(0.0, 60.0 * minutes))
     return [int(count) for count in counts]
-
-
-def _edges(plant: SumoPlant, outputs: Outputs) -> Edges:
-    """Read the record of the edges, without the roads before gates: they are there to stand on."""
-    edges = read_edges(outputs.edge_data)
-    roads = plant.roads if isinstance(plant, MeteredPlant) else ()
-    return edges.without(road.id for road in roads)
-
-
-def _gates(plant: SumoPlant, outputs: Outputs) -> tuple[list[GateHold], GateCourse | None]:
-    """Return what gates did and what their meter saw."""
-    if not isinstance(plant, MeteredPlant):
-        return [], None
-    edges = read_edges(outputs.edge_data)
-    return gate_holds(plant.roads, plant.course, outputs, edges, plant.routes), plant.course
-
-
-def _accumulation(edges: Edges, network: Network) -> list[float]:
-    core = core_edges(network)
-    inside = edges.present_s[:, [edge in core for edge in edges.ids]].sum(axis=1)
-    return [round(float(v), 1) for v in inside / np.maximum(edges.end_s - edges.begin_s, 1.0)]
-
-
-def _locked(
-    metering: Metering | None, accumulation: list[float], trips: Trips, edges: Edges
-) -> bool | None:
-    if metering is None:
-        return None
-    bounds_s = np.append(edges.begin_s, edges.end_s[-1:])
-    left, _ = np.histogram(trips.arrival_s[trips.arrived], bounds_s)
-    outflow_veh_h = 3600.0 * left / np.diff(bounds_s)
-    return bool(locked(accumulation, outflow_veh_h, metering.diagram, EDGE_PERIOD_S))
 
 
 def _control(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from signalrl.sumo.episode import Outputs
 from signalrl.sumo.gates import GateRoad
-from signalrl.sumo.metered import GateCourse
-from signalrl.sumo.outputs import Edges
+from signalrl.sumo.metered import GateCourse, MeteredPlant
+from signalrl.sumo.outputs import Edges, read_edges
+from signalrl.sumo.plant import SumoPlant
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,21 @@ class GateHold:
     def mean_s(self) -> float:
         """Mean hold per vehicle that came to it."""
         return 3600.0 * self.held_h / max(1, self.passed + self.waiting)
+
+
+def read_gates(plant: SumoPlant, outputs: Outputs) -> tuple[list[GateHold], GateCourse | None]:
+    """Return what gates did and what their meter saw."""
+    if not isinstance(plant, MeteredPlant):
+        return [], None
+    edges = read_edges(outputs.edge_data)
+    return gate_holds(plant.roads, plant.course, outputs, edges, plant.routes), plant.course
+
+
+def read_own_edges(plant: SumoPlant, outputs: Outputs) -> Edges:
+    """Read the record of the edges, without the roads before gates: they are there to stand on."""
+    edges = read_edges(outputs.edge_data)
+    roads = plant.roads if isinstance(plant, MeteredPlant) else ()
+    return edges.without(road.id for road in roads)
 
 
 def gate_holds(
