@@ -125,7 +125,6 @@ class Meter:
         self._rules, self._armed_s = rules, tuple(armed_s)
         self._queues = [_Queue() for _ in lanes]
         self._before: Reading | None = None
-        self._since_s = -math.inf
         self.hold_s: FloatArray = np.zeros(len(lanes))
         self.longest_s: FloatArray = np.zeros(len(lanes))
         self.rates_veh_h: FloatArray = np.full(len(lanes), OPEN)
@@ -150,14 +149,22 @@ class Meter:
         if before is None:
             self._open()
             return
+        is_full = reading.accumulation_veh >= self._rules.begin_share * self._rules.setpoint_veh
+        is_queue_gone = bool((reading.waiting_veh <= FEW * self._lanes).all())
+        if self.holds:
+            goes_on = is_full or not is_queue_gone
+        else:
+            goes_on = is_full and any(a <= now_s < b for a, b in self._armed_s)
+        if goes_on:
+            self._hold(now_s, reading, before)
+        else:
+            self._open()
+
+    def _hold(self, now_s: float, reading: Reading, before: Reading) -> None:
+        """Decide how many may pass, and split them."""
         rules, most = self._rules, self._rules.most_veh_h * self._lanes
         passed = reading.passed_veh - before.passed_veh
-        is_empty = reading.accumulation_veh < rules.begin_share * rules.setpoint_veh
-        if self.holds and is_empty and (reading.waiting_veh <= FEW * self._lanes).all():
-            self._open()
-        if not self.holds:
-            if is_empty or not any(a <= now_s < b for a, b in self._armed_s):
-                return
+        if not self.holds:  # begins with the flow that there is
             hours = max(reading.time_s - before.time_s, 1.0) / 3600.0
             self.allowed_veh_h = float(passed.sum()) / hours
         change = reading.accumulation_veh - before.accumulation_veh
