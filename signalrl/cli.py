@@ -163,6 +163,42 @@ def plans(
 
 
 @app.command()
+def nfd(
+    env: Annotated[str, typer.Argument(metavar="ENV", help="Environment with drawn demand.")],
+    controller: Annotated[str, typer.Option(help="Who controls the signals.")] = "greedy-adaptive",
+    calendar: Annotated[
+        list[Path] | None,
+        typer.Option(help="Calendar in place of the environment's own; again for more."),
+    ] = None,
+    load: Annotated[
+        list[float] | None,
+        typer.Option(min=0.1, help="Factor on the usual traffic; again for more. 1, 1.4 and 1.8."),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds of the episodes with each.")] = "1,2",
+    jobs: Annotated[int, typer.Option(min=1, help="Episodes at a time.")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for what comes of it; runs/nfd by default."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how many vehicles a district can hold before it lets out fewer."""
+    with _needs("bench"), _stoppable():
+        from signalrl.cli_nfd import nfd as run_nfd
+
+        target = out or Path("runs/nfd")
+        found = run_nfd(
+            env, controller, calendar or [], load or [1.0, 1.4, 1.8], seeds, jobs, target
+        )
+    if as_json:
+        _print_json(found)
+    else:
+        for key in ("critical_veh", "capacity_veh_h"):
+            _say(f"{key}: {found[key]:g}")
+        _say(f"nfd: {target} (nfd.csv, nfd.svg)")
+
+
+@app.command()
 def train(
     config: Annotated[
         str,

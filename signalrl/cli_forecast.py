@@ -12,6 +12,7 @@ from rich.table import Table
 
 from signalrl.forecast.days import next_day, parts_of_day, season_of
 from signalrl.forecast.forecast import look_ahead
+from signalrl.forecast.gridlock import Risk, gridlock_risk
 from signalrl.forecast.pictures import draw_forecast
 from signalrl.forecast.places import read_map
 from signalrl.forecast.problems import find_problems
@@ -64,7 +65,13 @@ def forecast_day(
                 )
             )
     problems = tuple(tuple(find_problems(outlook, roads.places)) for outlook in outlooks)
-    forecast = DayForecast(scenario.name, day, draws, seed, parts, tuple(outlooks), problems)
+    risks: tuple[Risk, ...] = ()
+    if scenario.metering is not None:
+        diagram = scenario.metering.diagram
+        risks = tuple(gridlock_risk(outlook, diagram) for outlook in outlooks)
+    forecast = DayForecast(
+        *(scenario.name, day, draws, seed), parts, tuple(outlooks), problems, risks
+    )
     write_forecast(forecast, roads, out)
     draw_forecast(forecast, roads, out)
     return forecast
@@ -79,6 +86,8 @@ def show(forecast: DayForecast, out: Path, console: Console) -> None:
         if event.begin.date() == forecast.day
     }
     console.print(f"[bold]{forecast.env}, {forecast.day}[/bold]: {', '.join(titles) or 'no event'}")
+    for risk in forecast.risks:
+        console.print(risk.sentence(), style="bold red" if risk.warns else "", highlight=False)
     ranked = forecast.ranked()
     if ranked:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -91,6 +91,8 @@ CLASSICAL: dict[str, Kind] = {
     ),
 }
 POLICY = "policy"
+METERING = "+metering"
+"""Ending of a controller beside which the gates of the environment meter the inflow."""
 BOUNDS = ("floor",)
 """What stands beside the controllers as a limit, and competes with none of them."""
 
@@ -104,12 +106,14 @@ class Entry:
         kind: A name of the catalog.
         path: Run folder, bundle or ONNX file of a policy; None for the others.
         parameters: Those that differ from the defaults.
+        metered: Whether gates meter the inflow beside it.
     """
 
     label: str
     kind: str
     path: Path | None = None
     parameters: Mapping[str, Value] = field(default_factory=dict)
+    metered: bool = False
 
     @property
     def is_native(self) -> bool:
@@ -124,10 +128,11 @@ class Entry:
     @property
     def description(self) -> str:
         """What it does, in a few words."""
+        more = "; gates meter the inflow" if self.metered else ""
         if self.path is None:
-            return _kind(self.kind).description
+            return _kind(self.kind).description + more
         home = trained_on(self.path)
-        return f"the policy in {self.path}" + (f", trained on {home}" if home else "")
+        return f"the policy in {self.path}" + (f", trained on {home}" if home else "") + more
 
     @property
     def source(self) -> str:
@@ -140,12 +145,17 @@ def controller_names() -> tuple[str, ...]:
     return (*PROGRAMS, *CLASSICAL, f"{POLICY}=PATH")
 
 
+def base_name(label: str) -> str:
+    """Return the name of a controller without parameters and metering."""
+    return label.removesuffix(METERING).partition(":")[0]
+
+
 def parse_controllers(texts: Sequence[str]) -> tuple[Entry, ...]:
     """Turn names as they are written into controllers with distinct labels.
 
     Args:
         texts: A name of the catalog, one with parameters such as ``sotl:threshold=20,platoon=2``,
-            or ``policy=PATH``.
+            or ``policy=PATH``; with ``+metering`` at the end gates meter the inflow beside it.
 
     Raises:
         ConfigError: A name or a parameter is unknown, a controller comes twice, or a policy is not
@@ -156,17 +166,21 @@ def parse_controllers(texts: Sequence[str]) -> tuple[Entry, ...]:
     for text in texts:
         if texts.count(text) > 1:
             raise ConfigError(f"expected every controller once, got {text!r} twice")
-    labels = _policy_labels([Path(text.partition("=")[2]) for text in texts if _is_policy(text)])
+    named = [(text.removesuffix(METERING), text.endswith(METERING)) for text in texts]
+    paths = dict.fromkeys(Path(n.partition("=")[2]) for n, _ in named if _is_policy(n))
+    labels = _policy_labels(list(paths))
     entries = []
-    for text in texts:
+    for text, metered in named:
+        ending = METERING if metered else ""
         if _is_policy(text):
             path = Path(text.partition("=")[2])
             _check_policy(path)
-            entries.append(Entry(labels[path], POLICY, path))
+            entries.append(Entry(labels[path] + ending, POLICY, path, metered=metered))
         else:
             name, _, settings = text.partition(":")
             known = defaults(_builder(name))
-            entry = Entry(text, name, None, parse_parameters(text, settings, known))
+            parameters = parse_parameters(text, settings, known)
+            entry = Entry(text + ending, name, None, parameters, metered)
             if not entry.is_native:
                 make_controller(name, parameters=entry.parameters)  # it knows what they may be
             entries.append(entry)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from signalrl.benchmark import markup
-from signalrl.benchmark.controllers import POLICY
+from signalrl.benchmark.controllers import POLICY, base_name
 from signalrl.benchmark.figures import (
     Course,
     Look,
@@ -19,6 +19,7 @@ from signalrl.benchmark.figures import (
     png,
     svg,
 )
+from signalrl.benchmark.gates_section import gates_section
 from signalrl.benchmark.programs import PROGRAMS
 from signalrl.benchmark.roads import read_roads
 from signalrl.benchmark.signal_section import signal_section
@@ -102,6 +103,7 @@ def environment_section(
         f"<section>{title}{subtitle}<p class='lead'>{escape(env.headline())}</p>"
         f'<div class="figures">{_figures(env, details, scenario, looks)}</div>'
         f"<h3>Delay and what went with it</h3>{_table(env)}{_violations(details)}"
+        f"{gates_section(details)}"
         f"<h3>Against the best of the others</h3>{_differences(env)}{_matrix(env)}"
         f"{_signal(env, store, looks, first_seed)}</section>"
     )
@@ -113,7 +115,7 @@ def featured(env: EnvironmentSummary, most: int) -> list[str]:
     The best, policies, the best that SUMO runs by itself, the stored program, then by rank.
     """
     ranked = [c.controller for c in env.ranked if not c.is_bound]
-    native = [n for n in ranked if n.partition(":")[0] in PROGRAMS and n != "fixed"]
+    native = [n for n in ranked if base_name(n) in PROGRAMS and n != "fixed"]
     policies = [n for n in ranked if n.startswith(POLICY)]
     stored = [n for n in ranked if n == "fixed"]
     bounds = [c.controller for c in env.ranked if c.is_bound]

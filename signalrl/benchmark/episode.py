@@ -27,6 +27,8 @@ from signalrl.benchmark.approaches import (
     is_gridlocked,
 )
 from signalrl.benchmark.controllers import make_controller, write_program
+from signalrl.benchmark.district import accumulation_veh, has_locked
+from signalrl.benchmark.holds import GateHold, read_gates, read_own_edges
 from signalrl.benchmark.parameters import Value
 from signalrl.benchmark.programs import PROGRAMS, Site
 from signalrl.control.controllers import Controller
@@ -39,7 +41,8 @@ from signalrl.files import merged
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.course import SignalCourse
 from signalrl.sumo.episode import Outputs, scenario_network
-from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_edges, read_trips
+from signalrl.sumo.metered import GateCourse
+from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_trips
 from signalrl.sumo.process import Backend, die_with_parent
 from signalrl.sumo.recording import read_recording
 from signalrl.sumo.watch import watch_busiest
@@ -60,6 +63,7 @@ class EpisodeSpec:
         policy: Bundle or ONNX file of a policy.
         parameters: Those of the controller that differ from the defaults.
         settings: Values that take the place of the scenario's.
+        metered: Whether the scenario's gates meter inflow beside the controller.
         watch: Whether to record the busiest signal, and the busiest corridor, in full.
         backend: libsumo, traci or auto.
         keep: An existing folder in which SUMO's own outputs are left; None to drop them.
@@ -73,6 +77,7 @@ class EpisodeSpec:
     policy: str | None = None
     parameters: dict[str, Value] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    metered: bool = False
     watch: bool = False
     backend: Backend = "libsumo"
     keep: str | None = None
@@ -118,9 +123,13 @@ class EpisodeResult:
         wall_s: Time that it took.
         series: The course of the episode.
         arrivals: Vehicles that reached their destination, per minute.
+        accumulation_veh: Vehicles on the streets between signals, as a mean of every five minutes.
         approach_delay_s: Mean time loss per approach, by the edge before the stop line.
         edge_delay_s: Vehicle-seconds lost per edge, where there are any.
         signal: The course of the busiest signal and corridor, where it was recorded.
+        locked: Whether the district locked, by its diagram; None where that is not known.
+        holds: What each gate did, where inflow was metered.
+        gates: What the meter saw and decided, likewise.
     """
 
     metrics: EpisodeMetrics
@@ -135,9 +144,13 @@ class EpisodeResult:
     wall_s: float
     series: Series
     arrivals: list[int]
+    accumulation_veh: list[float]
     approach_delay_s: dict[str, float]
     edge_delay_s: dict[str, float]
     signal: SignalCourse | None
+    locked: bool | None
+    holds: list[GateHold]
+    gates: GateCourse | None
 
 
 def run_episode(spec: EpisodeSpec) -> EpisodeResult:
@@ -174,6 +187,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             network=network,
             outputs=outputs,
             additional=additional,
+            metered=spec.metered,
         ) as session:
             if native:
                 violations = _leave_to_sumo(session, spec.seed, series)
@@ -183,8 +197,10 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
                 violations = _control(session, spec.seed, controller, series)
             sim_s = session.plant.time_s - scenario.begin_s
             session.stop()
-        trips, edges = read_trips(outputs.tripinfo), read_edges(outputs.edge_data)
+            holds, course = read_gates(session.plant, outputs)
+        trips, edges = read_trips(outputs.tripinfo), read_own_edges(session.plant, outputs)
         delays_s = approach_delay_s(find_approaches(network), edges)
+        accumulation = accumulation_veh(edges, network)
         signal = None
         if recording is not None:
             signal = read_recording(recording, scenario.begin_s, scenario.end_s)
@@ -202,9 +218,13 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             wall_s=time.perf_counter() - began_s,
             series=series,
             arrivals=_per_minute(trips, scenario.begin_s, sim_s),
+            accumulation_veh=accumulation,
             approach_delay_s={edge: round(s, 2) for edge, s in delays_s.items()},
             edge_delay_s={edge: round(s, 1) for edge, s in lost_s.items() if s > 0.0},
             signal=signal,
+            locked=has_locked(scenario.metering, accumulation, trips, edges),
+            holds=holds,
+            gates=course,
         )
 
 

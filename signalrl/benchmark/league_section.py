@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from signalrl.benchmark import markup
-from signalrl.benchmark.controllers import CLASSICAL
+from signalrl.benchmark.controllers import CLASSICAL, base_name
 from signalrl.benchmark.programs import PROGRAMS
 from signalrl.benchmark.suite import Published
 from signalrl.benchmark.summary import EnvironmentSummary, Summary, league
@@ -88,7 +88,7 @@ def _published(summary: Summary, found: Published) -> str:
 def _best_classical(env: EnvironmentSummary) -> tuple[str, float] | None:
     """Return the best controller that is no policy, and its delay."""
     for c in env.ranked:
-        kind = c.controller.partition(":")[0]
+        kind = base_name(c.controller)
         if not c.is_bound and (kind in CLASSICAL or kind in PROGRAMS):
             return c.controller, c.delay.mean
     return None

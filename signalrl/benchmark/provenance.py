@@ -24,6 +24,7 @@ _DISTRIBUTIONS = (
 _SHAPES_EPISODES = (
     *("control", "deploy", "env", "events", "forecast", "network", "scenario", "sumo"),
     *("benchmark/approaches.py", "benchmark/controllers.py", "benchmark/episode.py"),
+    *("benchmark/district.py", "benchmark/holds.py"),
     *("benchmark/programs", "learning/export.py"),
 )
 """The sources that decide what happens in an episode."""
@@ -92,7 +93,8 @@ def spec_digest(scenario_hash: str, entry: Entry, backend: str) -> str:
     policy = "" if entry.path is None else policy_digest(entry.path)
     sumo = metadata.version("libsumo" if backend == "libsumo" else "eclipse-sumo")
     parameters = json.dumps(dict(entry.parameters), sort_keys=True)
-    return _digest([scenario_hash, entry.kind, parameters, policy, backend, sumo, _code_hash()])
+    kind = f"{entry.kind} metered" if entry.metered else entry.kind
+    return _digest([scenario_hash, kind, parameters, policy, backend, sumo, _code_hash()])
 
 
 @cache

@@ -179,6 +179,7 @@ def _run(
                 policy=policies.get(label),
                 parameters=dict(entries[label].parameters),
                 settings=case.settings,
+                metered=entries[label].metered,
                 watch=seed == plan.seeds[0],
                 backend=plan.backend,
             ),

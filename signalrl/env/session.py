@@ -30,6 +30,7 @@ class Session:
         additional: Further SUMO files, such as programs that replace the stored ones.
         forecasts: Existing folder in which forecasts for this scenario are left and found; one of
             its own by default.
+        metered: Whether the scenario's gates meter inflow.
 
     Attributes:
         network: The signals and lanes.
@@ -49,9 +50,10 @@ class Session:
         outputs: Outputs | None = None,
         additional: tuple[Path, ...] = (),
         forecasts: Path | None = None,
+        metered: bool = False,
     ) -> None:
         self.scenario, self._backend, self._outputs = scenario, backend, outputs
-        self._additional = additional
+        self._additional, self._metered = additional, metered
         self.network = network if network is not None else scenario_network(scenario)
         self.loop = ControlLoop(self.network, scenario.timing, scenario.decision_interval_s)
         self._folder = tempfile.TemporaryDirectory(prefix="signalrl-")
@@ -82,6 +84,7 @@ class Session:
             backend=self._backend,
             outputs=self._outputs,
             additional=self._additional,
+            metered=self._metered,
         )
         return self.plant
 

@@ -14,7 +14,7 @@ enum {
     STORAGE, ENTERING, PARTS, ROOM, HOP_SHARE, ENTRY_SHARE,
     PAIR_LANE, PAIR_MOVEMENT, OF_APPROACH, HOP_FROM, HOP_TO, HOP_APPROACH, HOP_STEPS,
     ENTRY_OF, ENTRY_TO, ENTRY_APPROACH, ENTRY_STEPS,
-    COMING, WAIT, BACK, INSIDE, WORK, ARRIVED, LEFT, QUEUE, OUTSIDE,
+    COMING, WAIT, BACK, INSIDE, WORK, ARRIVED, LEFT, QUEUE, OUTSIDE, CONTENT, ENDED,
     ARRAYS
 };
 /* How many there are of what; cells are kinds of traffic times movements. */
@@ -74,6 +74,7 @@ static void advance_all(const Numbers *n, const Py_buffer *b, float creep, float
     float *coming = b[COMING].buf, *wait = b[WAIT].buf, *back = b[BACK].buf;
     float *inside = b[INSIDE].buf, *arrived = b[ARRIVED].buf, *left = b[LEFT].buf;
     float *queue = b[QUEUE].buf, *outside = b[OUTSIDE].buf;
+    float *content = b[CONTENT].buf, *ended = b[ENDED].buf;
     float *on_lanes = b[WORK].buf, *queues = on_lanes + n->pairs * D;
     float *passes = queues + n->lanes * D, *held = passes + n->lanes * D;
     float *waiting = held + n->lanes * D, *served = waiting + n->movements * D;
@@ -134,6 +135,7 @@ static void advance_all(const Numbers *n, const Py_buffer *b, float creep, float
             mine[i] -= going[i];
         }
         add(left + approach, going, 1.0f, D);
+        add(ended + approach, going, 1.0f, D);
         add(inside + approach, going, -1.0f, D);
         add(queue + approach, mine, 1.0f, D);
     }
@@ -143,6 +145,7 @@ static void advance_all(const Numbers *n, const Py_buffer *b, float creep, float
         add(coming + (round * n->cells + hop_to[h]) * D, from, hop_share[h], D);
         add(inside + hop_approach[h] * D, from, hop_share[h], D);
         add(arrived + hop_approach[h] * D, from, hop_share[h], D);
+        add(ended + of_approach[hop_from[h] % n->movements] * D, from, -hop_share[h], D);
     }
     memset(gone, 0, n->entries * D * sizeof(float));
     for (Py_ssize_t e = 0; e < n->ways_in; e++) {
@@ -157,6 +160,7 @@ static void advance_all(const Numbers *n, const Py_buffer *b, float creep, float
         back[i] = most(back[i] - gone[i], 0.0f);
     for (Py_ssize_t e = 0; e < n->ways_in; e++)
         add(outside + entry_approach[e] * D, back + entry_of[e] * D, entry_share[e], D);
+    add(content, inside, 1.0f, n->approaches * D);
 }
 
 /* Make sure that nothing is read or written beyond an array. */
@@ -175,6 +179,7 @@ static int fits_all(const Numbers *n, const Py_buffer *b)
         [INSIDE] = n->approaches * n->draws, [WORK] = work * n->draws,
         [ARRIVED] = n->approaches * n->draws, [LEFT] = n->approaches * n->draws,
         [QUEUE] = n->approaches * n->draws, [OUTSIDE] = n->approaches * n->draws,
+        [CONTENT] = n->approaches * n->draws, [ENDED] = n->approaches * n->draws,
     };
     const Py_ssize_t below[ARRAYS] = {
         [PAIR_LANE] = n->lanes, [PAIR_MOVEMENT] = n->movements, [OF_APPROACH] = n->approaches,

@@ -62,6 +62,9 @@ class Outlook:
         outside: Vehicles that wait there for room to enter the network.
         onset_s: Time after the begin from which an approach has a problem, to a third of a bin,
             ``(approaches, draws)``; NaN where it has none. See :func:`onset_bins`.
+        accumulation: Vehicles on the streets between signals, as a mean over the bin, ``(bins,
+            draws)``.
+        outflow_veh_h: Vehicles that are through, of the same shape.
     """
 
     window: Window
@@ -74,6 +77,8 @@ class Outlook:
     queue: FloatArray
     outside: FloatArray
     onset_s: FloatArray
+    accumulation: FloatArray
+    outflow_veh_h: FloatArray
 
     @cached_property
     def ratio(self) -> FloatArray:
@@ -182,19 +187,19 @@ def outlook(
     per_part = round(part_s / traffic.window.step_s)
     parts = traffic.window.steps // (per_part * PARTS) * PARTS
     shape = (parts, len(capacity.approaches), traffic.draws)
-    whole = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
+    whole = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
     first = min(_first_busy(traffic, per_part), parts)
     if first > 0:
         few = min(_QUIET_DRAWS, traffic.draws)
         quiet = _load(capacity, found, traffic, range(first * per_part), per_part, few, spread=0.0)
         repeated = np.arange(traffic.draws) % few
-        for part, of_all in zip(_arrays(quiet), _arrays(whole), strict=True):
+        for part, of_all in zip(quiet.arrays, whole.arrays, strict=True):
             of_all[:first] = part[:, :, repeated]
     if first < parts:
         before = max(0, first - round(_BEFORE_S / part_s))  # so that the network fills
         steps = range(before * per_part, parts * per_part)
         busy = _load(capacity, found, traffic, steps, per_part, traffic.draws, SPREAD)
-        for part, of_all in zip(_arrays(busy), _arrays(whole), strict=True):
+        for part, of_all in zip(busy.arrays, whole.arrays, strict=True):
             of_all[first:] = part[first - before :]
     turning = found.turning
     periods = turning.period_of[::per_part][:parts]
@@ -221,6 +226,8 @@ def outlook(
         merged(queue, mean=True),
         merged(outside, mean=True),
         onset_bins(queue + outside, whole.left, part_s) * part_s,
+        merged(whole.inside[:, np.unique(turning.hop_approach)], mean=True).sum(axis=1),
+        merged(whole.ended, mean=False).sum(axis=1) * (3600.0 / bin_s),
     )
 
 
@@ -253,7 +260,3 @@ def _first_busy(traffic: Traffic, per_bin: int) -> int:
     return min(
         (int(crowd.step.min()) // per_bin for crowd in traffic.crowds.values()), default=bins
     )
-
-
-def _arrays(loading: Loading) -> tuple[npt.NDArray[np.float32], ...]:
-    return loading.arrived, loading.left, loading.queue, loading.outside

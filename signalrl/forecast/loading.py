@@ -46,12 +46,21 @@ class Loading:
         left: Vehicles that passed the stop line.
         queue: Vehicles that waited at the stop line, as a mean over the bin.
         outside: Vehicles that waited for room to enter the network there, likewise.
+        inside: Vehicles on the road before the stop line, queued or not, likewise.
+        ended: Vehicles that passed the stop line and pass no further one.
     """
 
     arrived: FloatArray
     left: FloatArray
     queue: FloatArray
     outside: FloatArray
+    inside: FloatArray
+    ended: FloatArray
+
+    @property
+    def arrays(self) -> tuple[FloatArray, ...]:
+        """All of them."""
+        return self.arrived, self.left, self.queue, self.outside, self.inside, self.ended
 
 
 def load(
@@ -91,13 +100,13 @@ def load(
     room = room.reshape(len(room), len(capacity.lanes), -1)
     room = np.ascontiguousarray(np.broadcast_to(room, (*room.shape[:2], draws)))
     shape = (steps // steps_per_bin, len(capacity.approaches), draws)
-    found = Loading(*(np.zeros(shape, np.float32) for _ in range(4)))
+    found = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
     for step in range(shape[0] * steps_per_bin):
         period = turning.period_of[min(first_step + step, len(turning.period_of) - 1)]
         at = step // steps_per_bin
-        sums = Loading(found.arrived[at], found.left[at], found.queue[at], found.outside[at])
+        sums = Loading(*(sums[at] for sums in found.arrays))
         advance(entering[step], parts[period], room[period], period, sums)
-    for waiting in (found.queue, found.outside):
+    for waiting in (found.queue, found.outside, found.inside):
         waiting /= np.float32(steps_per_bin)
     return found
 
@@ -122,6 +131,8 @@ class _State:
         self._back = np.zeros((len(turning.entries), draws), np.float32)
         self._inside = np.zeros((approaches, draws), np.float32)
         self._storage = turning.storage.astype(np.float32)[:, None]
+        from_approach = capacity.of_approach[turning.hop_from % movements]
+        self._from_approach = _summing(from_approach, approaches)
         self._to_approach = _summing(turning.hop_approach, approaches)
         self._in_approach = _summing(turning.entry_approach, approaches)
         self._from_entry = _summing(turning.entry_of, len(turning.entries))
@@ -178,6 +189,8 @@ class _State:
         sums.left[:] += left
         sums.queue[:] += self._of_approach(self._movements(self._wait))
         sums.outside[:] += self._in_approach(self._back[turning.entry_of] * entry_share)
+        sums.inside[:] += self._inside
+        sums.ended[:] += left - self._from_approach(moved)
 
     def advance_native(
         self, entering: FloatArray, parts: FloatArray, room: FloatArray, period: int, sums: Loading
@@ -192,7 +205,7 @@ class _State:
             *(turning.hop_from, turning.hop_to, turning.hop_approach, self._hop_steps),
             *(turning.entry_of, turning.entry_to, turning.entry_approach, self._entry_steps),
             *(self._coming, self._wait, self._back, self._inside, self._work),
-            *(sums.arrived, sums.left, sums.queue, sums.outside),
+            *sums.arrays,
         )
         self._step += 1
 

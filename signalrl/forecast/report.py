@@ -15,6 +15,7 @@ import numpy as np
 from signalrl.events.event import Event
 from signalrl.forecast.days import Part
 from signalrl.forecast.forecast import QUANTILES, Outlook
+from signalrl.forecast.gridlock import Risk
 from signalrl.forecast.places import Map
 from signalrl.forecast.problems import Problem
 
@@ -33,6 +34,7 @@ class DayForecast:
         parts: What was forecast.
         outlooks: What may come in each part.
         problems: Ranked problems of each part.
+        risks: The risk of gridlock in each part; none where the district's diagram is not known.
     """
 
     env: str
@@ -42,6 +44,7 @@ class DayForecast:
     parts: tuple[Part, ...]
     outlooks: tuple[Outlook, ...]
     problems: tuple[tuple[Problem, ...], ...]
+    risks: tuple[Risk, ...] = ()
 
     def ranked(self) -> list[Problem]:
         """Return the problems of all parts, the costliest first."""
@@ -58,6 +61,7 @@ class DayForecast:
             "version": importlib.metadata.version("signalrl"),
             "quantiles": list(QUANTILES),
             "problems": [problem.to_dict() for problem in self.ranked()],
+            "gridlock": [risk.to_dict() for risk in self.risks],
             "parts": [
                 {
                     "label": part.label,
@@ -79,9 +83,11 @@ def write_forecast(forecast: DayForecast, roads: Map, out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     data = forecast.to_dict()
     problems = [problem.sentence() for problem in forecast.ranked()]
+    risks = [risk.sentence() for risk in forecast.risks]
     paths = [out / "forecast.json", out / "problems.txt"]
     paths[0].write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    paths[1].write_text("\n".join(problems or ["no problem is likely"]) + "\n", encoding="utf-8")
+    lines = [*risks, *(problems or ["no problem is likely"])]
+    paths[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
     if roads.lonlat is not None:
         paths.append(out / "forecast.geojson")
         features = _features(forecast, roads.lonlat)

@@ -52,7 +52,11 @@ class EpisodeDemand:
 
 
 def draw_episode(
-    scenario: Scenario, seed: int, folder: Path, occasion: Occasion | None = None
+    scenario: Scenario,
+    seed: int,
+    folder: Path,
+    occasion: Occasion | None = None,
+    entries: Mapping[str, str] | None = None,
 ) -> EpisodeDemand:
     """Draw the traffic of an episode and write what is not in a fixed file.
 
@@ -61,6 +65,7 @@ def draw_episode(
         seed: Decides everything; the same seed gives the same bytes.
         folder: Existing folder for the drawn routes.
         occasion: What the episode is about, where the scenario has events; drawn by default.
+        entries: Edges on which drawn vehicles begin in place of others, such as roads before gates.
 
     Returns:
         The files, the scale and the seed for SUMO.
@@ -86,11 +91,22 @@ def draw_episode(
     if scenario.demand is not None:
         kinds |= scenario.demand.vehicles
         vehicles += _draw(scenario.demand, scenario.begin_s, scenario.end_s, midnight_s, seed)
+    if entries:
+        vehicles = [_entering(vehicle, entries) for vehicle in vehicles]
     if kinds:
         drawn = folder / ROUTES
         drawn.write_text("".join(routes_xml(kinds, sorted(vehicles), scale)), encoding="utf-8")
         routes = (*routes, drawn)
     return EpisodeDemand(routes, scale, 1 + seed % (2**31 - 1), occasion)
+
+
+def _entering(vehicle: Vehicle, entries: Mapping[str, str]) -> Vehicle:
+    """Let a vehicle begin on the edge before its own, where there is one."""
+    before = entries.get(vehicle.origin)
+    if before is None:
+        return vehicle
+    route = (before, *vehicle.route) if vehicle.route else ()
+    return vehicle._replace(origin=before, route=route)
 
 
 def _draw(

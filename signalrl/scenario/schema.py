@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from signalrl.files import Strict, locate
 from signalrl.network.timing import TimingRules
 from signalrl.scenario.demand_schema import VISITOR, Demand, EventTraffic, Range
+from signalrl.scenario.metering_schema import Metering
 from signalrl.scenario.names import gym_id_of
 
 
@@ -107,6 +108,9 @@ class ScenarioFile(Strict):
     timing: TimingRules = Field(
         default_factory=TimingRules,
         description="Yellow, red clearance, minimum and maximum times that are enforced.",
+    )
+    metering: Metering | None = Field(
+        None, description="Gates that hold inflow where a controller meters; null for none."
     )
     detectors: Detectors = Field(Detectors(), description="How the detectors fail.")
     forecast: ForecastOptions = Field(

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from signalrl.errors import ConfigError
 from signalrl.network.model import Network
-from signalrl.scenario.demand import draw_episode
+from signalrl.scenario.arming import armed_times
+from signalrl.scenario.demand import EpisodeDemand, draw_episode
+from signalrl.scenario.event_demand import load_season
+from signalrl.scenario.metering_schema import Metering
 from signalrl.scenario.schema import Detectors, Scenario
 from signalrl.sumo.faults import Faults
+from signalrl.sumo.gates import GateRoad, add_gates
+from signalrl.sumo.metered import MeteredPlant
 from signalrl.sumo.plant import SumoPlant
 from signalrl.sumo.process import Backend, Simulation
 from signalrl.sumo.reader import read_network
@@ -62,6 +68,7 @@ def start_episode(
     backend: Backend = "auto",
     outputs: Outputs | None = None,
     additional: tuple[Path, ...] = (),
+    metered: bool = False,
 ) -> tuple[Simulation, SumoPlant]:
     """Draw the demand of an episode and start SUMO on it.
 
@@ -73,14 +80,23 @@ def start_episode(
         backend: libsumo, traci or auto.
         outputs: What SUMO records; nothing by default.
         additional: Further SUMO files, such as programs that replace the stored ones.
+        metered: Whether the scenario's gates meter inflow; without, there are none.
 
     Returns:
         The running simulation and the plant on top of it.
+
+    Raises:
+        ConfigError: The scenario has no gates.
     """
-    demand = draw_episode(scenario, seed, folder)
+    network_file, roads = scenario.network_file, list[GateRoad]()
+    if metered:
+        edges = tuple(_metering(scenario).gates.values())
+        network_file, loops, roads = add_gates(network_file, edges, folder)
+        additional = (*additional, loops)
+    demand = draw_episode(scenario, seed, folder, entries={r.edge: r.id for r in roads})
     if outputs is not None and outputs.details:
         additional = (*additional, _record_edges(outputs, folder))
-    options = sumo_options(scenario, additional)
+    options = sumo_options(scenario, additional, network_file)
     options += ["--route-files", ",".join(str(path) for path in demand.route_files)]
     options += ["--seed", str(demand.sumo_seed)]
     if demand.scale != 1.0:
@@ -92,18 +108,32 @@ def start_episode(
         faults = Faults(scenario.detectors, len(network.lanes), seed)
     simulation = Simulation(options, backend)
     try:
-        return simulation, SumoPlant(simulation, network, scenario.end_s, faults=faults)
+        if not metered:
+            return simulation, SumoPlant(simulation, network, scenario.end_s, faults=faults)
+        armed_s = _armed(scenario, demand)
+        at = simulation, network, scenario.end_s
+        return simulation, MeteredPlant(
+            *at, roads, _metering(scenario), armed_s, demand.route_files, faults
+        )
     except BaseException:
         simulation.close()
         raise
 
 
-def sumo_options(scenario: Scenario, additional: tuple[Path, ...] = ()) -> list[str]:
-    """Return what SUMO has to be told of a scenario, all but its demand."""
+def sumo_options(
+    scenario: Scenario, additional: tuple[Path, ...] = (), network_file: Path | None = None
+) -> list[str]:
+    """Return what SUMO has to be told of a scenario, all but its demand.
+
+    Args:
+        scenario: The scenario.
+        additional: Further SUMO files.
+        network_file: A network in place of the scenario's own.
+    """
     sumo = scenario.sumo
     files = [*scenario.additional_files, *additional]
     options = [
-        *("--net-file", str(scenario.network_file)),
+        *("--net-file", str(network_file or scenario.network_file)),
         *("--begin", str(scenario.begin_s)),
         *("--end", str(scenario.end_s)),
         *("--step-length", str(sumo.step_length_s)),
@@ -117,6 +147,25 @@ def sumo_options(scenario: Scenario, additional: tuple[Path, ...] = ()) -> list[
     if files:
         options += ["--additional-files", ",".join(str(path) for path in files)]
     return [*options, *sumo.options]
+
+
+def _metering(scenario: Scenario) -> Metering:
+    if scenario.metering is None:
+        raise ConfigError(
+            f"{scenario.name}: expected an environment with gates (the key metering), got one "
+            "without; see docs/metering.md on how to add them"
+        )
+    return scenario.metering
+
+
+def _armed(scenario: Scenario, demand: EpisodeDemand) -> tuple[tuple[float, float], ...]:
+    """Return when gates may hold: always, where no calendar tells when visitors come."""
+    if scenario.events is None or demand.occasion is None:
+        return ((scenario.begin_s, scenario.end_s),)
+    if scenario.events.probability == 0.0:
+        return ()
+    diagram = _metering(scenario).diagram
+    return armed_times(scenario, load_season(scenario), demand.occasion, diagram)
 
 
 def _recording(outputs: Outputs) -> list[str]:

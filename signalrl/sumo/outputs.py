@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,6 +213,14 @@ class Edges:
     standing_s: FloatArray
     loss_s: FloatArray
     left: FloatArray
+
+    def without(self, edges: Iterable[str]) -> Edges:
+        """Return the record of all but some edges."""
+        dropped = set(edges)
+        kept = [i for i, edge in enumerate(self.ids) if edge not in dropped]
+        values = self.present_s, self.standing_s, self.loss_s, self.left
+        ids = tuple(self.ids[i] for i in kept)
+        return Edges(ids, self.begin_s, self.end_s, *(value[:, kept] for value in values))
 
 
 def read_edges(path: Path) -> Edges:

@@ -12,8 +12,10 @@ from signalrl.errors import ConfigError
 from signalrl.scenario.catalog import scenario_names
 
 
-def test_four_suites_are_shipped_and_one_that_repeats_resco() -> None:
-    assert suite_names() == ("events", "resco", "resco-original", "robust", "surge", "transfer")
+def test_suites_are_shipped_and_one_that_repeats_resco() -> None:
+    assert suite_names() == (
+        *("events", "metering", "resco", "resco-original", "robust", "surge", "transfer"),
+    )
 
 
 @pytest.mark.parametrize("name", suite_names())

@@ -56,6 +56,17 @@ def test_light_traffic_passes_at_once() -> None:
     assert found.outside.max() <= 3.1
 
 
+@given(st.floats(0.0, 3000.0), st.lists(st.floats(50.0, 2000.0), min_size=3, max_size=3))
+def test_everybody_is_through_or_on_the_road_or_outside(veh_h: float, lanes: list[float]) -> None:
+    found = drive(turning(("a", "b", "out"), ("side", "out")), veh_h, lanes)
+    entries = 2
+    came = np.cumsum(np.full(40, entries * veh_h * STEP_S / 3600.0))
+    through = found.ended.sum(axis=(1, 2)).cumsum()
+    there = (found.inside + found.outside).sum(axis=(1, 2))
+    assert through + there == pytest.approx(came, rel=1e-3, abs=1e-2)
+    assert (found.ended <= found.left + 1e-3).all()
+
+
 def test_a_queue_grows_by_what_is_too_much() -> None:
     found = drive(turning(("side", "out")), 1200.0, [900.0, 900.0, 900.0], steps=8)
     waiting = (found.queue + found.outside)[:, at("side"), 0]

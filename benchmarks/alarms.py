@@ -1,0 +1,116 @@
+"""Score the alarm of gridlock by simulated evenings under the stored programs.
+
+Each evening is a draw of an event of the season or of a held-out calendar, small, large or sold
+out; every fifth has none. The forecast knows the calendar, not the draw, and is made before the
+evening begins. Run from the root of the project; what is there is not run again:
+
+    python benchmarks/alarms.py arena --evenings 50 --out runs/alarms
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from signalrl.benchmark.district import accumulation_veh, has_locked
+from signalrl.events.scoring import detection
+from signalrl.forecast.forecast import DRAWS, look_ahead
+from signalrl.forecast.gridlock import WARN, gridlock_risk
+from signalrl.forecast.traffic import Window
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import draw_occasion, events_around, later, load_season
+from signalrl.sumo.episode import Outputs, scenario_network, start_episode
+from signalrl.sumo.outputs import read_edges, read_trips
+
+CALENDARS = ["season.ics", "held-out-m.ics", "held-out-l.ics", "held-out-xl.ics"]
+END_S = 9000.0
+"""Long enough for a street that fills to fill the others."""
+QUIET = 5
+"""Every so many evenings there is no event."""
+
+
+def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
+    """Forecast an evening and simulate it; return whether it was to lock, and whether it did."""
+    path = out / f"{env}-{seed}.json"
+    if path.is_file():
+        return json.loads(path.read_text())
+    quiet = seed % QUIET == 0
+    events = {"calendars": CALENDARS, "probability": 0.0 if quiet else 1.0}
+    settings = {"end_s": END_S, "events": events}
+    scenario = load_scenario(env, settings=settings)
+    network, season = scenario_network(scenario), load_season(scenario)
+    occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
+    window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
+    bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
+    around = () if quiet else tuple(events_around(season, *bounds))
+    look = look_ahead(scenario, network, season.registry, around, window, draws)
+    risk = gridlock_risk(look, scenario.metering.diagram)
+    folder = out / f"{env}-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    outputs = Outputs(folder, details=True)
+    simulation, plant = start_episode(
+        scenario, network, seed, folder, backend="libsumo", outputs=outputs
+    )
+    plant.advance(scenario.end_s)
+    simulation.close()
+    edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
+    inside = accumulation_veh(edges, network)
+    result = {
+        "env": env,
+        "seed": seed,
+        "event": None if quiet else occasion.event.title,
+        "phase": occasion.phase,
+        "people": 0 if quiet else occasion.event.attendance,
+        "probability": risk.probability,
+        "begin": None if risk.begin is None else risk.begin.isoformat(),
+        "locked": has_locked(scenario.metering, inside, trips, edges),
+        "inside": inside,
+    }
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    path.write_text(json.dumps(result))
+    return result
+
+
+def main() -> int:
+    """Run the evenings that are missing and print the scores."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("env")
+    parser.add_argument("--evenings", type=int, default=50)
+    parser.add_argument("--first", type=int, default=101, help="seed of the first evening")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="draws of each forecast")
+    parser.add_argument("--threshold", type=float, default=WARN, help="probability that warns")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("runs/alarms"))
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    seeds = range(arguments.first, arguments.first + arguments.evenings)
+    rows = []
+    # A simulation is bit-reproducible only in a fresh process.
+    with ProcessPoolExecutor(arguments.jobs, max_tasks_per_child=1) as pool:
+        waiting = [
+            pool.submit(evening, arguments.env, seed, arguments.draws, arguments.out)
+            for seed in seeds
+        ]
+        for done in as_completed(waiting):
+            rows.append(done.result())
+            print(f"{len(rows)} of {len(seeds)} evenings", file=sys.stderr, flush=True)
+    odds = np.array([row["probability"] for row in rows])
+    happened = np.array([row["locked"] for row in rows])
+    scores = asdict(detection(odds, happened, arguments.threshold))
+    scores |= {"evenings": len(rows), "locked": int(happened.sum())}
+    (arguments.out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+    print(json.dumps(scores, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

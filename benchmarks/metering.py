@@ -1,0 +1,127 @@
+"""Tell from a finished benchmark what metering did: per seed, per gate, and as a picture.
+
+Run from the root of the project, after signalrl benchmark metering:
+
+    python benchmarks/metering.py runs/metering --env arena-xl-ingress --seed 103
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from signalrl.benchmark.controllers import METERING
+from signalrl.benchmark.diagram import MINUTES
+from signalrl.benchmark.figures import STYLE
+from signalrl.benchmark.statistics import bootstrap_mean
+
+Pair = tuple[dict[str, Any], dict[str, Any]]
+
+
+def pairs(run: Path, env: str, controller: str) -> dict[int, Pair]:
+    """Return the results without and with metering, by seed."""
+    folder = run / "episodes" / env
+    found = {}
+    for path in sorted((folder / controller).glob("*.json"), key=lambda p: int(p.stem)):
+        metered = folder / f"{controller}{METERING}" / path.name
+        if metered.is_file():
+            found[int(path.stem)] = (json.loads(path.read_text()), json.loads(metered.read_text()))
+    return found
+
+
+def seeds_table(found: dict[int, Pair]) -> str:
+    """Return what became of each evening."""
+    lines = ["| seed | delay in s | locks | left | metered: delay in s | locks | left |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for seed, pair in found.items():
+        cells = [str(seed)]
+        for result in pair:
+            metrics = result["metrics"]
+            left = metrics["unfinished"] + metrics["undeparted"]
+            locks = "locks" if result["locked"] else "no"
+            cells += [f"{metrics['mean_delay_s']:.0f}", locks, str(left)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def gates_table(found: dict[int, Pair]) -> str:
+    """Return what each gate did, as a mean over the evenings."""
+    lines = ["| gate | vehicles | held, mean in s | longest in s |", "|---|---|---|---|"]
+    results = [metered["holds"] for _, metered in found.values()]
+    for i, gate in enumerate(results[0]):
+        holds = [result[i] for result in results]
+        came = sum(hold["passed"] + hold["waiting"] for hold in holds)
+        held_s = 3600.0 * sum(hold["held_h"] for hold in holds) / max(1, came)
+        longest_s = max(hold["longest_s"] for hold in holds)
+        cells = gate["gate"], f"{came / len(holds):.0f}", f"{held_s:.0f}", f"{longest_s:.0f}"
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def difference(found: dict[int, Pair]) -> str:
+    """Return the paired difference of the mean delay."""
+    delays = np.array(
+        [[result["metrics"]["mean_delay_s"] for result in pair] for pair in found.values()]
+    )
+    change = bootstrap_mean((delays[:, 1] - delays[:, 0]).tolist())
+    means = delays.mean(axis=0)
+    return f"{means[0]:.1f} s without, {means[1]:.1f} s with metering: {change} s per pair"
+
+
+def draw(pair: Pair, critical_veh: float, title: str, path: Path) -> None:
+    """Draw an evening without and with metering."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.0, 4.6))
+        inside, through = figure.subplots(2, 1, sharex=True)
+        for result, label, colour in zip(
+            pair, ("without", "with metering"), ("#b2182b", "#2166ac"), strict=True
+        ):
+            arrivals = result["arrivals"]
+            bins = len(result["accumulation_veh"])
+            minutes = MINUTES * (np.arange(bins) + 0.5)
+            counts = [sum(arrivals[MINUTES * i : MINUTES * (i + 1)]) for i in range(bins)]
+            inside.plot(minutes, result["accumulation_veh"], color=colour, label=label)
+            through.plot(minutes, np.array(counts) * 60.0 / MINUTES, color=colour)
+        inside.axhline(critical_veh, color="black", linestyle="--", linewidth=1)
+        inside.annotate("critical", (0, critical_veh), xytext=(2, 3), textcoords="offset points")
+        inside.set_ylabel("vehicles between signals")
+        inside.legend(frameon=False)
+        inside.set_title(title)
+        through.set_ylabel("arrivals per hour")
+        through.set_xlabel("minutes")
+        for axes in (inside, through):
+            axes.set_ylim(0, None)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> int:
+    """Print the tables and draw the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--env", default="arena-xl-ingress")
+    parser.add_argument("--controller", default="greedy-adaptive")
+    parser.add_argument("--critical-veh", type=float, default=425.0)
+    parser.add_argument("--seed", type=int, help="the evening that is drawn")
+    parser.add_argument("--picture", type=Path, default=Path("docs/images/metering.svg"))
+    arguments = parser.parse_args()
+    found = pairs(arguments.run, arguments.env, arguments.controller)
+    if not found:
+        print(f"no pairs of {arguments.env} in {arguments.run}", file=sys.stderr)
+        return 1
+    print(seeds_table(found), gates_table(found), difference(found), sep="\n\n")
+    if arguments.seed is not None:
+        title = f"{arguments.env} under {arguments.controller}, seed {arguments.seed}"
+        draw(found[arguments.seed], arguments.critical_veh, title, arguments.picture)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

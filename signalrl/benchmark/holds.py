@@ -1,0 +1,109 @@
+"""How long vehicles were held at each gate of an episode: delay like any other, and shown."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from signalrl.sumo.episode import Outputs
+from signalrl.sumo.gates import GateRoad
+from signalrl.sumo.metered import GateCourse, MeteredPlant
+from signalrl.sumo.outputs import Edges, read_edges
+from signalrl.sumo.plant import SumoPlant
+
+
+@dataclass(frozen=True, slots=True)
+class GateHold:
+    """What a gate did to those who came to it.
+
+    Attributes:
+        gate: Its name.
+        passed: Vehicles that passed it.
+        waiting: Vehicles that still waited before it at the end.
+        held_h: Vehicle-hours lost before it, on its road and outside for want of room there, by
+            SUMO's own record. They are part of the delay of the episode.
+        longest_s: How long somebody waited there at most, by the counts of its detectors.
+    """
+
+    gate: str
+    passed: int
+    waiting: int
+    held_h: float
+    longest_s: float
+
+    @property
+    def mean_s(self) -> float:
+        """Mean hold per vehicle that came to it."""
+        return 3600.0 * self.held_h / max(1, self.passed + self.waiting)
+
+
+def read_gates(plant: SumoPlant, outputs: Outputs) -> tuple[list[GateHold], GateCourse | None]:
+    """Return what gates did and what their meter saw."""
+    if not isinstance(plant, MeteredPlant):
+        return [], None
+    edges = read_edges(outputs.edge_data)
+    return gate_holds(plant.roads, plant.course, outputs, edges, plant.routes), plant.course
+
+
+def read_own_edges(plant: SumoPlant, outputs: Outputs) -> Edges:
+    """Read the record of the edges, without the roads before gates: they are there to stand on."""
+    edges = read_edges(outputs.edge_data)
+    roads = plant.roads if isinstance(plant, MeteredPlant) else ()
+    return edges.without(road.id for road in roads)
+
+
+def gate_holds(
+    roads: Sequence[GateRoad],
+    course: GateCourse,
+    outputs: Outputs,
+    edges: Edges,
+    routes: Iterable[Path],
+) -> list[GateHold]:
+    """Return what each gate did, from SUMO's own outputs.
+
+    Args:
+        roads: The roads of the gates.
+        course: What the meter saw.
+        outputs: The record of the episode.
+        edges: The record of its edges.
+        routes: The route files that were driven: they tell where those wait who never entered.
+    """
+    lost_s = dict(zip(edges.ids, edges.loss_s.sum(axis=0).tolist(), strict=True))
+    outside_s = dict.fromkeys((road.id for road in roads), 0.0)
+    missing: dict[str, float] = {}
+    for trip in _elements(outputs.tripinfo, "tripinfo"):
+        a = trip.attrib
+        if float(a["depart"]) < 0.0:
+            missing[a["id"]] = max(0.0, float(a["departDelay"]))
+        elif (edge := a["departLane"].rpartition("_")[0]) in outside_s:
+            outside_s[edge] += float(a["departDelay"])
+    for path in routes if missing else ():
+        for vehicle in _elements(path, "trip", "vehicle"):
+            edge = _origin(vehicle)
+            if vehicle.attrib["id"] in missing and edge in outside_s:
+                outside_s[edge] += missing[vehicle.attrib["id"]]
+    return [
+        GateHold(
+            name,
+            round(course.passed_veh[-1][i]),
+            round(course.waiting_veh[-1][i]),
+            round((lost_s.get(road.id, 0.0) + outside_s[road.id]) / 3600.0, 2),
+            max(row[i] for row in course.hold_s),
+        )
+        for i, (name, road) in enumerate(zip(course.gates, roads, strict=True))
+    ]
+
+
+def _origin(vehicle: ET.Element) -> str:
+    route = vehicle.find("route")
+    edges = vehicle.attrib.get("from") or ("" if route is None else route.attrib["edges"])
+    return edges.partition(" ")[0]
+
+
+def _elements(path: Path, *tags: str) -> Iterator[ET.Element]:
+    for _, element in ET.iterparse(path):
+        if element.tag in tags:
+            yield element
+            element.clear()

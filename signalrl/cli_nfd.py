@@ -1,0 +1,66 @@
+"""The command ``signalrl nfd``: at which accumulation a district discharges most."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+from typing import Any
+
+from signalrl.benchmark.controllers import parse_controllers
+from signalrl.benchmark.diagram import Point, draw, fit, measure
+from signalrl.benchmark.seeds import parse_seeds
+from signalrl.errors import ConfigError
+from signalrl.scenario.catalog import load_scenario
+
+POINTS, PICTURE = "nfd.csv", "nfd.svg"
+
+
+def nfd(
+    env: str,
+    controller: str,
+    calendars: Sequence[Path],
+    loads: Sequence[float],
+    seeds: str,
+    jobs: int,
+    out: Path,
+) -> dict[str, Any]:
+    """Measure the diagram of an environment and write it into a folder.
+
+    Args:
+        env: Name or folder of an environment with drawn demand.
+        controller: Who controls the signals, by name.
+        calendars: Calendars in place of the environment's own; none for these.
+        loads: Factors on the usual traffic.
+        seeds: Of the episodes with each, as they are written.
+        jobs: Episodes at a time.
+        out: Folder for ``nfd.csv`` and ``nfd.svg``.
+
+    Raises:
+        ConfigError: The environment has no demand that could be scaled, or an argument is wrong.
+        BenchmarkError: An episode failed.
+    """
+    settings: dict[str, Any] = {}
+    if calendars:
+        settings["events"] = {"calendars": [str(path.resolve()) for path in calendars]}
+    scenario = load_scenario(env, settings=settings)
+    if scenario.demand is None:
+        raise ConfigError(
+            f"{scenario.name}: expected drawn demand (the key demand), to be scaled, got none"
+        )
+    entry = parse_controllers([controller])[0]
+    points = measure(scenario, settings, entry, loads, parse_seeds(seeds), jobs)
+    diagram = fit(points)
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / POINTS).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Point)])
+        writer.writerows(astuple(point) for point in points)
+    draw(points, diagram, f"{scenario.name} under {controller}", out / PICTURE)
+    return {
+        **asdict(diagram),
+        "points": len(points),
+        "env": scenario.name,
+        "controller": controller,
+    }

@@ -1,0 +1,82 @@
+"""Metering beside any controller: named by an ending, held time counted and shown per gate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signalrl.benchmark.controllers import parse_controllers
+from signalrl.benchmark.diagram import Point, fit
+from signalrl.benchmark.gates_section import gates_section
+from signalrl.errors import BenchmarkError
+from tests.benchmark.test_episode import in_fresh_process
+
+GATES = {"west": "west_j1", "east": "east_j5"}
+SETTINGS = {
+    "end_s": 1500,
+    "metering": {"gates": GATES, "critical_veh": 1.0, "capacity_veh_h": 3000.0},
+}
+
+
+def test_a_controller_meters_by_its_ending() -> None:
+    plain, metered, policy = parse_controllers(["greedy", "greedy+metering", "actuated+metering"])
+    assert (plain.metered, metered.metered, policy.metered) == (False, True, True)
+    assert (metered.label, metered.kind) == ("greedy+metering", "greedy")
+    assert policy.is_native
+    assert "gates" in metered.description
+    assert "gates" not in plain.description
+
+
+def test_one_policy_may_run_with_and_without_gates(tmp_path: Path) -> None:
+    model = tmp_path / "a.onnx"
+    model.write_bytes(b"")
+    plain, metered = parse_controllers([f"policy={model}", f"policy={model}+metering"])
+    assert (plain.label, metered.label) == ("policy", "policy+metering")
+    assert plain.path == metered.path == model
+
+
+@pytest.mark.parametrize("controller", ["greedy", "actuated"])
+def test_what_gates_hold_is_part_of_the_delay_and_told_per_gate(
+    controller: str, tmp_path: Path
+) -> None:
+    found = {}
+    for metered in (False, True):
+        target = tmp_path / f"{metered}.json"
+        ran = in_fresh_process(
+            target, scenario="corridor", controller=controller, settings=SETTINGS, metered=metered
+        )
+        assert ran.returncode == 0, ran.stderr
+        found[metered] = json.loads(target.read_text())
+    assert found[False]["holds"] == []
+    assert found[False]["gates"] is None
+    holds, course = found[True]["holds"], found[True]["gates"]
+    assert [hold["gate"] for hold in holds] == list(GATES)
+    assert found[True]["metrics"]["vehicles"] == found[False]["metrics"]["vehicles"]
+    assert found[True]["violations"] == 0
+    for i, hold in enumerate(holds):
+        assert hold["held_h"] > 0.2
+        waiting = np.array(course["waiting_veh"])[:, i]
+        by_counts = waiting[:-1] @ np.diff(course["time_s"]) / 3600.0
+        driving = hold["passed"] * 150.0 / 13.89 / 3600.0
+        assert hold["held_h"] == pytest.approx(by_counts - driving, rel=0.2, abs=0.5)
+        assert 60.0 <= hold["longest_s"] <= 1320.0
+    held_s = 3600.0 * sum(hold["held_h"] for hold in holds)
+    delays = [found[m]["metrics"]["mean_delay_s"] for m in (False, True)]
+    assert delays[1] - delays[0] >= 0.5 * held_s / found[True]["metrics"]["vehicles"]
+    page = gates_section({"metered": [found[True]], "plain": [found[False]]})
+    assert "west" in page
+    assert gates_section({"plain": [found[False]]}) == ""
+
+
+def test_a_diagram_ends_where_its_plateau_begins() -> None:
+    inside = np.linspace(0.0, 1000.0, 300)
+    left = np.minimum(20.0 * inside, 8000.0) - np.maximum(0.0, inside - 700.0) * 20.0
+    points = [Point(1.0, 1, float(n), float(q)) for n, q in zip(inside, left, strict=True)]
+    found = fit(points)
+    assert found.critical_veh == pytest.approx(400.0, abs=60.0)
+    assert found.capacity_veh_h == pytest.approx(8000.0, rel=0.02)
+    with pytest.raises(BenchmarkError, match="expected"):
+        fit([])

@@ -1,0 +1,46 @@
+"""The risk of gridlock is the share of the draws that lock, and an alarm from its threshold on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from signalrl.forecast.forecast import Outlook
+from signalrl.forecast.gridlock import gridlock_risk
+from signalrl.forecast.traffic import Window
+from signalrl.network.gridlock import Diagram
+
+DIAGRAM = Diagram(critical_veh=500.0, capacity_veh_h=8000.0)
+DRAWS = 10
+
+
+def outlook(locking: int) -> Outlook:
+    """Six bins of a quarter of an hour, in the last two of which some of the draws lock."""
+    window = Window(datetime(2027, 9, 4, 18, tzinfo=UTC), 0.0, 5400.0)
+    inside = np.full((6, DRAWS), 400.0)
+    outflow = np.full((6, DRAWS), 7000.0)
+    inside[4:, :locking], outflow[4:, :locking] = 900.0, 2000.0
+    one, nan = np.ones((6, 1, DRAWS)), np.full((1, DRAWS), np.nan)
+    return Outlook(
+        window, 900.0, ("a",), np.ones(1), np.ones((6, 1)), one, one, one, one, nan, inside, outflow
+    )
+
+
+@pytest.mark.parametrize(("locking", "warns"), [(0, False), (4, False), (5, True), (10, True)])
+def test_the_risk_is_the_share_of_the_draws_that_lock(locking: int, warns: bool) -> None:
+    risk = gridlock_risk(outlook(locking), DIAGRAM)
+    assert risk.probability == locking / DRAWS
+    assert risk.warns is warns
+    assert ("ALARM" in risk.sentence()) is warns
+    assert (risk.begin is None) == (locking == 0)
+    if locking:
+        assert f"{risk.begin:%H:%M}" == "19:00"
+        assert "from 19:00" in risk.sentence()
+    assert risk.to_dict()["warns"] is warns
+
+
+def test_an_alarm_needs_what_its_threshold_says() -> None:
+    assert gridlock_risk(outlook(3), DIAGRAM, threshold=0.3).warns
+    assert not gridlock_risk(outlook(3), DIAGRAM, threshold=0.31).warns

@@ -1,0 +1,53 @@
+"""Gates are armed by the calendar: where it leads to expect more than a district can let out."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalrl.network.gridlock import Diagram
+from signalrl.scenario.arming import armed_times
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.demand_schema import Phase
+from signalrl.scenario.event_demand import load_season, occasion_of
+
+DIAGRAM = Diagram(425.0, 7800.0)
+Spans = tuple[tuple[float, float], ...]
+
+
+def spans(size: str, phase: Phase, number: int, diagram: Diagram = DIAGRAM) -> Spans:
+    """Return the armed times of an event of a held-out calendar, in an episode of three hours."""
+    calendars = {"events": {"calendars": [f"held-out-{size}.ics"]}, "end_s": 10800}
+    scenario = load_scenario("arena", settings=calendars)
+    season = load_season(scenario)
+    assert scenario.events is not None
+    event = season.events[number]
+    occasion = occasion_of(season, scenario.events, event, phase, scenario.begin_s)
+    return armed_times(scenario, season, occasion, diagram)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_sold_out_event_arms_before_most_visitors_come(number: int) -> None:
+    (span,) = spans("xl", "ingress", number)
+    assert 0.0 < span[0] < 3000.0  # the event begins at 4800 s
+    assert span[1] > 6000.0
+
+
+@pytest.mark.parametrize("phase", ["ingress", "egress"])
+@pytest.mark.parametrize("number", range(5))
+def test_a_usual_event_arms_nothing(phase: Phase, number: int) -> None:
+    assert spans("m", phase, number) == ()
+
+
+def test_the_less_a_district_lets_out_the_longer_are_gates_armed() -> None:
+    lengths = [
+        sum(b - a for a, b in spans("xl", "ingress", 0, Diagram(425.0, capacity)))
+        for capacity in (6000.0, 7800.0, 9000.0, 20000.0)
+    ]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[-1] == 0.0
+
+
+def test_spans_are_in_order_and_apart() -> None:
+    bounds = [bound for span in spans("l", "egress", 0, Diagram(50.0, 6000.0)) for bound in span]
+    assert bounds == sorted(bounds)
+    assert len(set(bounds)) == len(bounds)

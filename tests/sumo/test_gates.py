@@ -1,0 +1,132 @@
+"""Gates in SUMO: they change nothing of a network, hold at their rate, and open when told to."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signalrl.control.measurement import Measurement
+from signalrl.env.session import Session
+from signalrl.errors import ConfigError, NetworkError
+from signalrl.network.model import Network
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.metering_schema import Metering
+from signalrl.scenario.schema import Scenario
+from signalrl.sumo.episode import Outputs, scenario_network, start_episode
+from signalrl.sumo.gates import add_gates
+from signalrl.sumo.metered import MeteredPlant
+from signalrl.sumo.outputs import read_metrics
+from signalrl.sumo.reader import read_network
+
+GATES = {"west": "west_j1", "east": "east_j5", "north-1": "n1_j1"}
+
+
+def scenario(minutes: float = 15.0, **metering: float) -> Scenario:
+    """An arterial with gates on three of its arms."""
+    settings = {"critical_veh": 1.0, "capacity_veh_h": 3000.0, **metering}
+    return load_scenario(
+        "corridor", settings={"end_s": 60.0 * minutes, "metering": {"gates": GATES, **settings}}
+    )
+
+
+def drive(session: Session, seed: int = 1) -> None:
+    """Let the phases take turns."""
+    session.reset(seed)
+    phases = np.array([len(signal.phases) for signal in session.network.signals])
+    k = 0
+    while not session.step(k // 5 % phases).ended:
+        k += 1
+
+
+def test_a_network_with_gates_has_all_that_it_had(tmp_path: Path) -> None:
+    source = load_scenario("arena").network_file
+    path, _, roads = add_gates(source, ["west1_a1", "park_e2_out"], tmp_path)
+    assert [road.lanes for road in roads] == [2, 2]
+    before, after = (
+        {
+            (element.tag, tuple(sorted(element.attrib.items())))
+            for element in ET.parse(file).getroot()
+            if element.tag in ("edge", "connection", "tlLogic")
+        }
+        for file in (source, path)
+    )
+    assert before < after
+    assert len(after - before) == 2 + 2 + 4  # roads, signals, ways through them
+
+
+def test_the_signals_under_control_stay_as_they_are(tmp_path: Path) -> None:
+    arena = load_scenario("arena")
+    assert arena.metering is not None
+    edges = list(arena.metering.gates.values())
+    path, _, roads = add_gates(arena.network_file, edges, tmp_path)
+    before: Network = scenario_network(arena)
+    after = read_network(path, tuple(s.id for s in before.signals), ())
+    assert after.hash == before.hash
+    assert {road.id for road in roads}.isdisjoint(lane.edge for lane in after.lanes)
+
+
+@pytest.mark.parametrize("edge", ["no-such-edge", "a1_b1"])
+def test_a_gate_stands_where_vehicles_enter(edge: str, tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="expected"):
+        add_gates(load_scenario("arena").network_file, [edge], tmp_path)
+
+
+def test_open_gates_hardly_change_the_traffic(tmp_path: Path) -> None:
+    """A set point that is never reached: the same vehicles come through, and nobody is held."""
+    delays = []
+    for metered in (False, True):
+        outputs = Outputs(tmp_path / str(metered))
+        outputs.folder.mkdir()
+        with Session(
+            scenario(critical_veh=1e6), backend="traci", outputs=outputs, metered=metered
+        ) as session:
+            drive(session)
+            session.stop()
+            if metered:
+                assert isinstance(session.plant, MeteredPlant)
+                course = session.plant.course
+                assert set(course.allowed_veh_h) == {-1.0}
+                assert max(max(row) for row in course.waiting_veh) < 20
+        delays.append(read_metrics(outputs).mean_delay_s)
+    assert delays[1] == pytest.approx(delays[0], rel=0.15)
+
+
+def test_a_full_district_lets_in_what_is_allowed() -> None:
+    """One vehicle between signals is too many, so gates soon let pass the least."""
+    with Session(scenario(longest_hold_s=3600.0), backend="traci", metered=True) as session:
+        drive(session)
+        plant = session.plant
+        assert isinstance(plant, MeteredPlant)
+        course = plant.course
+    passed = np.diff(np.array(course.passed_veh), axis=0).sum(axis=1)
+    allowed = np.array(course.allowed_veh_h[:-1]) / 60.0
+    waiting = np.array(course.waiting_veh[:-1])
+    holds = allowed > 0
+    assert holds[3:].all()
+    lanes = sum(road.lanes for road in plant.roads)
+    assert (passed <= allowed + 2 * lanes)[holds].all()
+    queued = holds & (waiting > 20).all(axis=1)
+    queued[:3] = False  # who was between the gate and its detector, and the yellow
+    assert queued.any()
+    assert passed[queued].mean() == pytest.approx(allowed[queued].mean(), rel=0.2)
+
+
+def test_an_environment_without_gates_cant_be_metered(tmp_path: Path) -> None:
+    one = load_scenario("single")
+    with pytest.raises(ConfigError, match="gates"):
+        start_episode(one, scenario_network(one), 1, tmp_path, metered=True)
+
+
+def test_the_measurement_is_that_of_the_plant_without_gates() -> None:
+    with Session(scenario(1.0), backend="traci", metered=True) as session:
+        plant = session.start(1)
+        assert isinstance(plant.measure(), Measurement)
+        assert plant.measure().values.shape[0] == len(session.network.lanes)
+
+
+def test_a_gate_has_one_name_and_one_edge() -> None:
+    with pytest.raises(ValueError, match="once"):
+        Metering(gates={"a": "x", "b": "x"}, critical_veh=1.0, capacity_veh_h=1.0)

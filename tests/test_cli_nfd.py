@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from signalrl.cli_nfd import nfd
+from signalrl.errors import ConfigError
+from signalrl.scenario.catalog import load_scenario
+from tests.scenarios import short_folder
+
+
+def test_a_diagram_is_measured_written_and_drawn(tmp_path: Path) -> None:
+    scenario = tmp_path / "arterial"
+    scenario.mkdir()
+    (scenario / "scenario.yaml").write_text(
+        f"network: {load_scenario('corridor').network_file}\nend_s: 1200\n"
+        "demand: {flows: [{from: west_j1, to: j5_east, veh_h: 1000}]}\n"
+    )
+    found = nfd(str(scenario), "greedy", (), [0.5, 1.5], "1,", 1, tmp_path / "out")
+    with (tmp_path / "out" / "nfd.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == found["points"] == 2 * 3  # four times five minutes, without the first
+    assert {row["load"] for row in rows} == {"0.5", "1.5"}
+    assert found["capacity_veh_h"] > 0
+    assert "<svg" in (tmp_path / "out" / "nfd.svg").read_text()
+
+
+def test_recorded_traffic_has_no_diagram(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="demand"):
+        nfd(str(short_folder(tmp_path)), "greedy", (), [1.0], "1,", 1, tmp_path / "out")
