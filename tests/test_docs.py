@@ -124,8 +124,8 @@ def config_rows() -> list[str]:
     for prefix, model in parts:
         for name, field in model.model_fields.items():
             if not isinstance(field.default, BaseModel):
-                number = isinstance(field.default, int | float)
-                default = f"{field.default:g}" if number else f"{field.default}"
+                number = isinstance(field.default, int | float) and field.default is not False
+                default = f"{field.default:g}" if number else f"{field.default}".lower()
                 default = "required" if field.is_required() else default
                 rows.append(f"| `{prefix}{name}` | {default} | {field.description} |")
     return rows

@@ -38,6 +38,11 @@ class PolicyConfig(Strict):
         description="Share of the average of the weights that each step of the optimiser leaves; "
         "the average is what is exported. 0 exports the last weights.",
     )
+    central: bool = Field(
+        False,
+        description="Whether the critic sees the delay rates of its signal, of those next to it "
+        "and of the network, too; the actor never does.",
+    )
 
 
 class PPOConfig(Strict):

@@ -16,6 +16,9 @@ MASKED = -1e9
 GREEDY = (Feature.QUEUED, Feature.APPROACHING, Feature.LOST)
 GREEDY_SCALE = 10.0
 """Turns scaled counts back into vehicles, so that a prior of 1 adds a logit per vehicle."""
+CENTRAL = 3
+"""Columns at the end of an observation that a central critic sees, and no actor: the delay rates of
+the signal, of those next to it and of the mean signal of the network."""
 
 
 class PhaseScorer(nn.Module):

@@ -12,7 +12,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from signalrl.learning.network import PhaseCritic, PhaseScorer
+from signalrl.learning.network import CENTRAL, PhaseCritic, PhaseScorer
 
 
 class PhaseScoringPolicy(BasePolicy):
@@ -28,6 +28,7 @@ class PhaseScoringPolicy(BasePolicy):
         growth: How much that cost grows with the queue.
         averaging: Share of the moving average of the actor's weights that each step of the
             optimiser leaves; 0 keeps no average.
+        central: Whether the last columns of the observation are for the critic alone.
     """
 
     def __init__(
@@ -40,14 +41,16 @@ class PhaseScoringPolicy(BasePolicy):
         switching_cost: float = 1.0,
         growth: float = 0.0,
         averaging: float = 0.0,
+        central: bool = False,
         use_sde: bool = False,  # PPO passes it
     ) -> None:
         super().__init__(observation_space, action_space)
         greedy = {"prior": prior, "switching_cost": switching_cost, "growth": growth}
-        self._settings = {"hidden": hidden, **greedy, "averaging": averaging}
+        self._settings = {"hidden": hidden, **greedy, "averaging": averaging, "central": central}
         assert observation_space.shape is not None
         features = observation_space.shape[-1]
-        self.scorer = PhaseScorer(hidden, **greedy, features=features)
+        self._actor_sees = features - CENTRAL * central
+        self.scorer = PhaseScorer(hidden, **greedy, features=self._actor_sees)
         self.critic = PhaseCritic(hidden, features)
         phases = int(action_space.n)
         self.action_dist = CategoricalDistribution(phases)
@@ -73,7 +76,9 @@ class PhaseScoringPolicy(BasePolicy):
 
     def get_distribution(self, observation: PyTorchObs) -> CategoricalDistribution:
         """Return the distribution over phases."""
-        return self.action_dist.proba_distribution(self.scorer(observation))
+        assert isinstance(observation, Tensor)
+        seen = observation[:, :, : self._actor_sees]
+        return self.action_dist.proba_distribution(self.scorer(seen))
 
     def evaluate_actions(
         self, observation: Tensor, actions: Tensor

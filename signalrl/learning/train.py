@@ -67,7 +67,7 @@ def train(
     started = _open_run(config, out, resume)
     torch.set_num_threads(1)
     pool = WorkerPool(scenario, config.workers, config.seed)
-    env = SignalVecEnv(pool, config.reward_scale, config.neighbours)
+    env = SignalVecEnv(pool, config.reward_scale, config.neighbours, config.policy.central)
     try:
         steps = _steps_per_update(config, scenario, pool.rows)
         progress = Progress(0, [0] * config.workers, 0, 0, 0.0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 
 from signalrl.control.observation import FEATURES, SCALES, Feature
-from signalrl.learning.network import MASKED, PhaseCritic, PhaseScorer
+from signalrl.learning.network import CENTRAL, MASKED, PhaseCritic, PhaseScorer
+from signalrl.learning.policy import PhaseScoringPolicy
 
 
 @pytest.fixture
@@ -69,3 +72,14 @@ def test_the_cost_of_switching_grows_with_the_queue_at_the_signal(rows, queued, 
             return scorer(free) - scorer(rows)
 
     assert torch.allclose(cost(4.0), expected * cost(0.0), atol=1e-5)
+
+
+def test_what_is_for_a_central_critic_moves_no_actor(rows):
+    space = spaces.Box(0.0, np.inf, (5, FEATURES + CENTRAL), np.float32)
+    torch.manual_seed(2)
+    policy = PhaseScoringPolicy(space, spaces.Discrete(5), lambda _: 1e-3, central=True)
+    few, many = (torch.cat([rows, torch.full((6, 5, CENTRAL), v)], dim=2) for v in (0.0, 3.0))
+    assert policy.learned.features == FEATURES
+    logits = [policy.get_distribution(seen).distribution.logits for seen in (few, many)]
+    assert torch.equal(*logits)
+    assert not torch.allclose(policy.predict_values(few), policy.predict_values(many))

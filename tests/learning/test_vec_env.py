@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from signalrl.env.pool import WorkerPool
-from signalrl.learning.vec_env import SignalVecEnv
+from signalrl.learning.network import CENTRAL
+from signalrl.learning.vec_env import DELAY_SCALE, SignalVecEnv
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.episode import scenario_network
 
@@ -29,6 +30,31 @@ def test_a_signal_pays_for_the_delay_at_those_next_to_it():
     assert (own <= 0).all()
     assert own.sum() < 0
     assert np.allclose(rewards(0.5), own + 0.5 * own @ adjacent, atol=1e-5)
+
+
+def test_a_central_critic_sees_the_delay_that_signals_pay_for():
+    def drive(central):
+        env = SignalVecEnv(WorkerPool("corridor", workers=2), 1.0, 0.0, central)
+        try:
+            seen, paid = [env.reset()], []
+            for _ in range(STEPS):
+                observations, rewards, _, _ = env.step(np.zeros(env.num_envs, dtype=np.int64))
+                seen.append(observations)
+                paid.append(rewards)
+            assert seen[0].shape[1:] == env.observation_space.shape
+            return np.array(seen), np.array(paid)
+        finally:
+            env.close()
+
+    (plain, paid), (central, _) = drive(False), drive(True)
+    assert np.array_equal(central[..., :-CENTRAL], plain)
+    adjacent = scenario_network(load_scenario("corridor")).adjacent
+    own = -paid.reshape(STEPS, 2, -1) / DELAY_SCALE
+    mean = np.repeat(own.mean(axis=2, keepdims=True), own.shape[2], axis=2)
+    expected = np.stack([own, own @ adjacent, mean], axis=3).reshape(STEPS, -1, 1, CENTRAL)
+    assert expected.max() > 0.0
+    assert (central[0, ..., -CENTRAL:] == 0.0).all()
+    assert np.allclose(central[1:, ..., -CENTRAL:], expected, atol=1e-6)
 
 
 def test_signals_are_adjacent_where_a_street_joins_them():
