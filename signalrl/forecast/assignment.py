@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -198,9 +199,8 @@ def _assignment(
     turns: Sequence[Sequence[Sample]],
     plan: _Plan,
 ) -> Assignment:
-    part = 1.0 / len(turns)
-    pooled = (s._replace(vehicles=s.vehicles * part) for samples in turns for s in samples)
-    turning = count_turning(capacity, roads.edges, pooled, len(KINDS), plan.period_of)
+    pooled, part = chain.from_iterable(turns), 1.0 / len(turns)
+    turning = count_turning(capacity, roads.edges, pooled, len(KINDS), plan.period_of, part)
     volumes = turning.flows.sum(axis=1)
     parts = capacity.split(volumes)
     return Assignment(turning, parts, capacity.of_lanes(volumes, parts) / 3600.0)

@@ -80,7 +80,7 @@ def write_forecast(forecast: DayForecast, roads: Map, out: Path) -> list[Path]:
     data = forecast.to_dict()
     problems = [problem.sentence() for problem in forecast.ranked()]
     paths = [out / "forecast.json", out / "problems.txt"]
-    paths[0].write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    paths[0].write_text(json.dumps(data) + "\n", encoding="utf-8")
     paths[1].write_text("\n".join(problems or ["no problem is likely"]) + "\n", encoding="utf-8")
     if roads.lonlat is not None:
         paths.append(out / "forecast.geojson")

@@ -93,6 +93,7 @@ def count_turning(
     samples: Iterable[Sample],
     kinds: int,
     period_of: IntArray,
+    part: float = 1.0,
 ) -> Turning:
     """Count where vehicles go.
 
@@ -102,6 +103,7 @@ def count_turning(
         samples: The ways of vehicles.
         kinds: How many kinds of traffic there are.
         period_of: Period of each step.
+        part: Part of each sample that counts.
     """
     movements, periods = len(capacity.movements), int(period_of.max()) + 1
     at = {movement.key: i for i, movement in enumerate(capacity.movements)}
@@ -111,7 +113,7 @@ def count_turning(
     rooms: dict[int, _Mean] = defaultdict(_Mean)
     by_way: dict[tuple[int, tuple[str, ...]], FloatArray] = defaultdict(lambda: np.zeros(periods))
     for sample in samples:
-        by_way[sample.kind, sample.way][sample.period] += sample.vehicles
+        by_way[sample.kind, sample.way][sample.period] += sample.vehicles * part
     for (kind, way), vehicles in by_way.items():
         before, total = -1, float(vehicles.sum())
         for movement, time_s, room_m in _passed(way, at, edges):
