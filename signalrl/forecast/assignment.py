@@ -166,6 +166,7 @@ class _Plan:
         self.trips: list[Trip] = []
         self._of_trip: list[tuple[Stream, int, float]] = []
         self._fixed: list[Sample] = []
+        self.known: dict[tuple[str, ...], npt.NDArray[np.floating[Any]]] = {}
         for period, members in enumerate(groups):
             busiest = int(members[np.argmax(all_of_it[members])])
             for key in sorted(means):
@@ -200,7 +201,9 @@ def _assignment(
     plan: _Plan,
 ) -> Assignment:
     pooled, part = chain.from_iterable(turns), 1.0 / len(turns)
-    turning = count_turning(capacity, roads.edges, pooled, len(KINDS), plan.period_of, part)
+    turning = count_turning(
+        *(capacity, roads.edges, pooled, len(KINDS), plan.period_of, part, plan.known)
+    )
     volumes = turning.flows.sum(axis=1)
     parts = capacity.split(volumes)
     return Assignment(turning, parts, capacity.of_lanes(volumes, parts) / 3600.0)

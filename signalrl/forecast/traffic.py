@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
-from signalrl.events.turnout import Trips, draw_turnout
+from signalrl.events.turnout import draw_turnout
 from signalrl.events.venues import Registry
 from signalrl.scenario.demand import profile_factors
 from signalrl.scenario.event_demand import later, wall_offset_s
@@ -232,26 +232,25 @@ def _crowds(
     draws: int,
     seed: int,
 ) -> dict[Stream, Crowd]:
-    found: dict[Stream, list[tuple[IntArray, IntArray]]] = defaultdict(list)
+    found: dict[Stream, list[tuple[IntArray, int]]] = defaultdict(list)
     for event in events:
         assert registry is not None
         after_s = event.begin.timestamp() - window.clock.timestamp()
-        randoms = (stream(seed, f"forecast {draw} {event.uid}") for draw in range(draws))
-        turnouts = [draw_turnout(random, event, registry) for random in randoms]
-        for kind, name in ((1, "arrivals"), (2, "departures")):
-            trips: list[Trips] = [getattr(turnout, name) for turnout in turnouts]
-            draw = np.repeat(np.arange(draws), [len(t.depart_s) for t in trips])
-            steps = window.step_of(np.concatenate([t.depart_s for t in trips]) + after_s)
-            inside = (steps >= 0) & (steps < window.steps)
-            ends = (
-                np.concatenate([getattr(t, end) for t in trips])[inside]
-                for end in ("origin", "destination")
-            )
-            if inside.any():
-                for key, mine in _by_way(*ends):
-                    found[Stream(kind, *key)].append((steps[inside][mine], draw[inside][mine]))
+        for draw in range(draws):
+            random = stream(seed, f"forecast {draw} {event.uid}")
+            turnout = draw_turnout(random, event, registry)
+            for kind, trips in ((1, turnout.arrivals), (2, turnout.departures)):
+                steps = window.step_of(trips.depart_s + after_s)
+                inside = (steps >= 0) & (steps < window.steps)
+                if inside.any():
+                    ways = trips.origin[inside], trips.destination[inside]
+                    for key, mine in _by_way(*ways):
+                        found[Stream(kind, *key)].append((steps[inside][mine], draw))
     return {
-        key: Crowd(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        key: Crowd(
+            np.concatenate([steps for steps, _ in parts]),
+            np.repeat([draw for _, draw in parts], [len(steps) for steps, _ in parts]),
+        )
         for key, parts in found.items()
     }
 
