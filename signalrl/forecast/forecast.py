@@ -37,7 +37,7 @@ SPREAD = 0.3
 DEMAND_ERROR, QUEUE_ERROR = 0.28, 0.6
 """Standard deviations of the logarithm of what really comes, and waits, at an approach over what
 the model says of that evening; on top, counts differ as by chance (Poisson). Fitted to simulated
-evenings of ``arena``'s season."""
+evenings of the seasons of ``arena`` and ``ingolstadt-matchday``."""
 QUANTILES = (0.1, 0.5, 0.9)
 PARTS = 3
 """Parts of a bin to which the onset of a problem is found."""
