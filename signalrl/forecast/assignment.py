@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,7 @@ class _Plan:
         self.trips: list[Trip] = []
         self._of_trip: list[tuple[Stream, int, float]] = []
         self._fixed: list[Sample] = []
+        self.known: dict[tuple[str, ...], npt.NDArray[np.floating[Any]]] = {}
         for period, members in enumerate(groups):
             busiest = int(members[np.argmax(all_of_it[members])])
             for key in sorted(means):
@@ -198,9 +200,10 @@ def _assignment(
     turns: Sequence[Sequence[Sample]],
     plan: _Plan,
 ) -> Assignment:
-    part = 1.0 / len(turns)
-    pooled = (s._replace(vehicles=s.vehicles * part) for samples in turns for s in samples)
-    turning = count_turning(capacity, roads.edges, pooled, len(KINDS), plan.period_of)
+    pooled, part = chain.from_iterable(turns), 1.0 / len(turns)
+    turning = count_turning(
+        *(capacity, roads.edges, pooled, len(KINDS), plan.period_of, part, plan.known)
+    )
     volumes = turning.flows.sum(axis=1)
     parts = capacity.split(volumes)
     return Assignment(turning, parts, capacity.of_lanes(volumes, parts) / 3600.0)

@@ -37,7 +37,7 @@ SPREAD = 0.3
 DEMAND_ERROR, QUEUE_ERROR = 0.28, 0.6
 """Standard deviations of the logarithm of what really comes, and waits, at an approach over what
 the model says of that evening; on top, counts differ as by chance (Poisson). Fitted to simulated
-evenings of ``arena``'s season."""
+evenings of the seasons of ``arena`` and ``ingolstadt-matchday``."""
 QUANTILES = (0.1, 0.5, 0.9)
 PARTS = 3
 """Parts of a bin to which the onset of a problem is found."""
@@ -204,14 +204,17 @@ def outlook(
     turning = found.turning
     periods = turning.period_of[::per_part][:parts]
     lanes_veh_h = found.lanes_veh_s * 3600.0 * UTILISED
-    steady_s = steady_delay_s(capacity, turning, found.parts, lanes_veh_h)
+    steady_s = steady_delay_s(capacity, turning, found.parts, lanes_veh_h).astype(np.float32)
     random = stream(traffic.seed, "forecast errors")
     wrong, waiting = (
-        np.exp(error * random.standard_normal((1, *shape[1:])))
+        np.exp(error * random.standard_normal((1, *shape[1:]))).astype(np.float32)
         for error in (DEMAND_ERROR, QUEUE_ERROR)
     )
-    queue = (whole.queue + whole.left * (steady_s[periods, :, None] / part_s)) * waiting
-    outside = whole.outside * waiting
+    queue = whole.left * (steady_s[periods, :, None] / np.float32(part_s))
+    queue += whole.queue
+    queue *= waiting
+    outside = whole.outside
+    outside *= waiting
     counted = merged(whole.arrived, mean=False) * wrong
     counted += np.sqrt(counted) * random.standard_normal(counted.shape)
     volumes = turning.flows.sum(axis=1)

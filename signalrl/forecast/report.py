@@ -85,7 +85,7 @@ def write_forecast(forecast: DayForecast, roads: Map, out: Path) -> list[Path]:
     problems = [problem.sentence() for problem in forecast.ranked()]
     risks = [risk.sentence() for risk in forecast.risks]
     paths = [out / "forecast.json", out / "problems.txt"]
-    paths[0].write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    paths[0].write_text(json.dumps(data) + "\n", encoding="utf-8")
     lines = [*risks, *(problems or ["no problem is likely"])]
     paths[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
     if roads.lonlat is not None:

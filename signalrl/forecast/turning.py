@@ -93,6 +93,8 @@ def count_turning(
     samples: Iterable[Sample],
     kinds: int,
     period_of: IntArray,
+    part: float = 1.0,
+    known: dict[tuple[str, ...], FloatArray] | None = None,
 ) -> Turning:
     """Count where vehicles go.
 
@@ -102,76 +104,81 @@ def count_turning(
         samples: The ways of vehicles.
         kinds: How many kinds of traffic there are.
         period_of: Period of each step.
+        part: Part of each sample that counts.
+        known: The stop lines of ways that were counted before; those of new ones are added.
     """
     movements, periods = len(capacity.movements), int(period_of.max()) + 1
+    cells, approaches = kinds * movements, len(capacity.approaches)
     at = {movement.key: i for i, movement in enumerate(capacity.movements)}
-    flows = np.zeros((periods, kinds, movements))
-    hops: dict[tuple[int, int], _Sum] = defaultdict(lambda: _Sum(np.zeros(periods)))
-    entries: dict[tuple[int, str, int], _Sum] = defaultdict(lambda: _Sum(np.zeros(periods)))
-    rooms: dict[int, _Mean] = defaultdict(_Mean)
     by_way: dict[tuple[int, tuple[str, ...]], FloatArray] = defaultdict(lambda: np.zeros(periods))
     for sample in samples:
-        by_way[sample.kind, sample.way][sample.period] += sample.vehicles
-    for (kind, way), vehicles in by_way.items():
-        before, total = -1, float(vehicles.sum())
-        for movement, time_s, room_m in _passed(way, at, edges):
-            flows[:, kind, movement] += vehicles
-            cell = kind * movements + movement
-            target = entries[kind, way[0], cell] if before < 0 else hops[before, cell]
-            target.vehicles += vehicles
-            target.time_s.add(time_s, total)
-            rooms[int(capacity.of_approach[movement])].add(room_m, total)
-            before = cell
-    storage = np.full(len(capacity.approaches), UNLIMITED)
-    for approach, room in rooms.items():
-        storage[approach] = max(1.0, room.value / VEHICLE_M)
-    hop_keys, entry_keys = sorted(hops), sorted(entries)
-    names = sorted({(kind, edge) for kind, edge, _ in entry_keys})
+        by_way[sample.kind, sample.way][sample.period] += sample.vehicles * part
+    known = {} if known is None else known
+    for _, way in by_way:
+        if way not in known:
+            known[way] = np.array(list(_passed(way, at, edges))).reshape(-1, 3)
+    # One row for each stop line on each way, in the order in which they are passed.
+    lines = [known[way] for _, way in by_way]
+    rows = np.concatenate([np.zeros((0, 3)), *lines])
+    numbers = [len(one) for one in lines]
+    of_way = np.repeat(np.arange(len(lines)), numbers)
+    vehicles = np.array([*by_way.values()]).reshape(-1, periods)[of_way]
+    kind = np.array([kind for kind, _ in by_way], np.intp)[of_way]
+    cell = kind * movements + rows[:, 0].astype(np.intp)
+    weight = vehicles.sum(axis=1)
+    first = np.ones(len(cell), bool)
+    first[1:] = of_way[1:] != of_way[:-1]
+    flows = np.zeros((periods, cells))
+    passed, counts, _ = _sums(cell, vehicles, weight, rows[:, 1])
+    flows[:, passed] = counts
+    storage = np.full(approaches, UNLIMITED)
+    filled, _, room_m = _sums(capacity.of_approach[cell % movements], vehicles, weight, rows[:, 2])
+    storage[filled] = np.maximum(1.0, room_m / VEHICLE_M)
+
+    then = np.flatnonzero(~first)
+    hops, hop_counts, hop_s = _sums(
+        cell[then - 1] * cells + cell[then], vehicles[then], weight[then], rows[then, 1]
+    )
+    hop_from, hop_to = hops // cells, hops % cells
+    begun = [key for key, number in zip(by_way, numbers, strict=True) if number]
+    names = sorted({(kind, way[0]) for kind, way in begun})
     entry_at = {name: i for i, name in enumerate(names)}
-    hop_from = np.array([before for before, _ in hop_keys], np.intp)
-    hop_to = np.array([cell for _, cell in hop_keys], np.intp)
-    entry_of = np.array([entry_at[kind, edge] for kind, edge, _ in entry_keys], np.intp)
-    entry_to = np.array([cell for _, _, cell in entry_keys], np.intp)
-    cells = flows.reshape(periods, -1)
+    entry = np.array([entry_at[kind, way[0]] for kind, way in begun], np.intp)
+    entries, entry_counts, entry_s = _sums(
+        entry * cells + cell[first], vehicles[first], weight[first], rows[first, 1]
+    )
+    entry_of, entry_to = entries // cells, entries % cells
+    _, begins, _ = _sums(entry_of, entry_counts.T, entry_s, entry_s)
     return Turning(
         kinds,
         period_of,
-        flows,
+        flows.reshape(periods, kinds, movements),
         hop_from,
         hop_to,
         capacity.of_approach[hop_to % movements],
-        _shares([hops[key] for key in hop_keys], cells[:, hop_from], cells.sum(axis=0)[hop_from]),
-        np.array([hops[key].time_s.value for key in hop_keys]),
+        _shares(hop_counts, flows[:, hop_from]),
+        hop_s,
         tuple(names),
         entry_of,
         entry_to,
         capacity.of_approach[entry_to % movements],
-        _entry_shares([entries[key] for key in entry_keys], entry_of, periods),
-        np.array([entries[key].time_s.value for key in entry_keys]),
+        _shares(entry_counts, begins[:, entry_of]),
+        entry_s,
         storage,
     )
 
 
-class _Mean:
-    """A mean with weights."""
-
-    def __init__(self) -> None:
-        self._sum = self._weight = 0.0
-
-    def add(self, value: float, weight: float) -> None:
-        self._sum += value * weight
-        self._weight += weight
-
-    @property
-    def value(self) -> float:
-        return self._sum / self._weight
-
-
-class _Sum:
-    """Vehicles by period, and how long they take."""
-
-    def __init__(self, vehicles: FloatArray) -> None:
-        self.vehicles, self.time_s = vehicles, _Mean()
+def _sums(
+    codes: IntArray, vehicles: FloatArray, weight: FloatArray, values: FloatArray
+) -> tuple[IntArray, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the codes, the vehicles of each by period, and the weighted mean of its values."""
+    unique, index = np.unique(codes, return_inverse=True)
+    if not len(unique):
+        return unique, np.zeros((vehicles.shape[1], 0)), np.zeros(0)
+    order = np.argsort(index, kind="stable")
+    starts = np.searchsorted(index[order], np.arange(len(unique)))
+    total, summed = (np.bincount(index, weights) for weights in (weight, weight * values))
+    return unique, np.add.reduceat(vehicles[order], starts, axis=0).T, summed / total
 
 
 def _passed(
@@ -189,20 +196,7 @@ def _passed(
             time_s = room_m = 0.0
 
 
-def _shares(
-    found: Sequence[_Sum],
-    totals: npt.NDArray[np.float64],
-    overall: npt.NDArray[np.float64],
-) -> FloatArray:
+def _shares(counts: FloatArray, totals: FloatArray) -> FloatArray:
     """Return parts by period; where a period has no traffic, those of all periods together."""
-    counts = np.array([one.vehicles for one in found]).reshape(len(found), len(totals)).T
-    usual = counts.sum(axis=0) / np.maximum(overall, 1e-9)
+    usual = counts.sum(axis=0) / np.maximum(totals.sum(axis=0), 1e-9)
     return np.where(totals > 0, counts / np.maximum(totals, 1e-9), usual).astype(np.float32, "C")
-
-
-def _entry_shares(found: Sequence[_Sum], entry_of: IntArray, periods: int) -> FloatArray:
-    counts = np.array([one.vehicles for one in found]).reshape(len(found), -1).T
-    totals = np.zeros((periods, int(entry_of.max(initial=0)) + 1))
-    for column, entry in enumerate(entry_of):
-        totals[:, entry] += counts[:, column]
-    return _shares(found, totals[:, entry_of], totals.sum(axis=0)[entry_of])

@@ -58,7 +58,7 @@ def red_queues(capacity: Capacity, turning: Turning) -> FloatArray:
     order = np.argsort(behind, kind="stable")
     reached, starts = np.unique(behind[order], return_index=True)
     spread = _spread(turning.hop_s[same][order] / SPEED_FACTOR, cycles_s[before[order]])
-    carried = hops[:, order] / (flows * part)[:, before[order]]
+    carried = (hops[:, order] / (flows * part)[:, before[order]]).astype(np.float32)
     steady = flows * part
     if len(reached):
         steady[:, reached] -= np.add.reduceat(hops[:, order], starts, axis=1)
@@ -68,7 +68,9 @@ def red_queues(capacity: Capacity, turning: Turning) -> FloatArray:
     for _ in range(_PASSES):
         comes = np.repeat(steady[None], SLOTS, axis=0)
         if len(reached):
-            arrives = np.fft.rfft(leaves, axis=0)[:, :, before[order]] * spread[:, None] * carried
+            waves = np.fft.rfft(leaves.astype(np.float32), axis=0)
+            arrives = waves[:, :, before[order]] * spread[:, None]
+            arrives *= carried
             joined = np.add.reduceat(arrives, starts, axis=2)
             comes[:, :, reached] += np.maximum(np.fft.irfft(joined, SLOTS, axis=0), 0.0)
         leaves, queues = _queues(comes, lets)
@@ -108,15 +110,13 @@ def _random_delay_s(ratio: FloatArray, capacity_veh_h: FloatArray) -> FloatArray
     return found
 
 
-def _spread(times_s: FloatArray, cycles_s: FloatArray) -> npt.NDArray[np.complex128]:
+def _spread(times_s: FloatArray, cycles_s: FloatArray) -> npt.NDArray[np.complex64]:
     """Return what becomes of a platoon on a road, by frequency: how much later, and how spread."""
     slot_s = cycles_s / SLOTS
     turn = np.exp(-2j * np.pi * np.arange(SLOTS // 2 + 1)[:, None] / SLOTS)
     share = 1.0 / (1.0 + DISPERSION * FIRST * times_s / slot_s)
-    found: npt.NDArray[np.complex128] = (
-        share * turn ** (FIRST * times_s / slot_s) / (1.0 - (1.0 - share) * turn)
-    )
-    return found
+    found = share * turn ** (FIRST * times_s / slot_s) / (1.0 - (1.0 - share) * turn)
+    return np.asarray(found, np.complex64)
 
 
 def _queues(comes: FloatArray, lets: FloatArray) -> tuple[FloatArray, FloatArray]:

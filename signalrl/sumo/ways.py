@@ -6,6 +6,7 @@ import gzip
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 from xml.etree import ElementTree as ET
@@ -20,6 +21,7 @@ from signalrl.sumo.tools import run_program
 SPREAD = 1.3
 """Drivers differ in what they take for the fastest way: each sees the time on each road times a
 factor drawn from 1 to this."""
+_quoted = lru_cache(maxsize=None)(quoteattr)
 _BIN_S = 100_000.0
 """Length of a bin for the router: no way takes so long that its driver sees the next one."""
 
@@ -87,15 +89,15 @@ def find_ways(
         bins = [int((trip.depart_s - scenario.begin_s) // bin_s) for trip in trips]
         order = sorted(range(len(trips)), key=bins.__getitem__)
         lines = (
-            f'<trip id="{i}" depart="{bins[i] * _BIN_S:.2f}" from={quoteattr(trips[i].origin)} '
-            f"to={quoteattr(trips[i].destination)}/>\n"
+            f'<trip id="{i}" depart="{bins[i] * _BIN_S:.2f}" from={_quoted(trips[i].origin)} '
+            f"to={_quoted(trips[i].destination)}/>\n"
             for i in order
         )
         path.write_text("".join(["<routes>\n", *lines, "</routes>\n"]), encoding="utf-8")
         options: list[object] = ["--seed", seed]
         if times_s:
             weights = Path(folder) / "weights.xml"
-            _write_weights(weights, times_s)
+            _write_weights(weights, times_s, sorted(set(bins)))
             options += ["--weight-files", weights, "--weights.expand"]
             options += ["--weights.random-factor", SPREAD]
         ways: list[tuple[str, ...]] = [()] * len(trips)
@@ -138,13 +140,15 @@ def _without_way(path: Path) -> Iterator[str]:
                 yield element.attrib["id"]
 
 
-def _write_weights(path: Path, times_s: Mapping[str, npt.NDArray[np.float64]]) -> None:
+def _write_weights(
+    path: Path, times_s: Mapping[str, npt.NDArray[np.float64]], bins: Iterable[int]
+) -> None:
     lines = ["<meandata>\n"]
-    for i in range(len(next(iter(times_s.values())))):
+    for i in bins:
         begin_s, end_s = i * _BIN_S, (i + 1) * _BIN_S
         lines.append(f'<interval id="ways" begin="{begin_s:.2f}" end="{end_s:.2f}">\n')
         lines += [
-            f'<edge id={quoteattr(edge)} traveltime="{values[i]:.1f}"/>\n'
+            f'<edge id={_quoted(edge)} traveltime="{values[i]:.1f}"/>\n'
             for edge, values in times_s.items()
         ]
         lines.append("</interval>\n")
