@@ -55,7 +55,9 @@ def seeds_table(found: dict[int, Pair]) -> str:
 def gates_table(found: dict[int, Pair]) -> str:
     """Return what each gate did, as a mean over the evenings."""
     lines = ["| gate | vehicles | held, mean in s | longest in s |", "|---|---|---|---|"]
-    results = [metered["holds"] for _, metered in found.values()]
+    results = [metered["holds"] for _, metered in found.values() if metered["holds"]]
+    if not results:
+        return "The calendar armed no gate."
     for i, gate in enumerate(results[0]):
         holds = [result[i] for result in results]
         came = sum(hold["passed"] + hold["waiting"] for hold in holds)
