@@ -10,8 +10,9 @@ from signalrl.benchmark import markup
 
 _SAID = (
     "Vehicles before a gate lose time like any others, and this time is part of the delay above. "
-    "Means per episode in which the calendar armed the gates; held is the mean time lost before the "
-    "gate per vehicle that came to it; longest is the longest wait in any of the episodes, by the counts of the gate's detectors."
+    "Means per episode in which the calendar armed the gates; held is the mean time lost before "
+    "the gate per vehicle that came to it; longest is the longest wait in any of the episodes, by "
+    "the counts of the gate's detectors."
 )
 
 
