@@ -1,4 +1,4 @@
-"""Tell from a finished benchmark what metering did: per seed, per gate, and as a picture.
+"""Tell from a finished benchmark what metering did: per seed, per gate, and as pictures.
 
 Run from the root of the project, after signalrl benchmark metering:
 
@@ -18,7 +18,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from signalrl.benchmark.controllers import METERING
-from signalrl.benchmark.diagram import MINUTES
+from signalrl.benchmark.diagram import MINUTES, fit, points_of
+from signalrl.benchmark.diagram import draw as draw_diagram
 from signalrl.benchmark.figures import STYLE
 from signalrl.benchmark.statistics import bootstrap_mean
 
@@ -54,7 +55,9 @@ def seeds_table(found: dict[int, Pair]) -> str:
 def gates_table(found: dict[int, Pair]) -> str:
     """Return what each gate did, as a mean over the evenings."""
     lines = ["| gate | vehicles | held, mean in s | longest in s |", "|---|---|---|---|"]
-    results = [metered["holds"] for _, metered in found.values()]
+    results = [metered["holds"] for _, metered in found.values() if metered["holds"]]
+    if not results:
+        return "The calendar armed no gate."
     for i, gate in enumerate(results[0]):
         holds = [result[i] for result in results]
         came = sum(hold["passed"] + hold["waiting"] for hold in holds)
@@ -75,7 +78,7 @@ def difference(found: dict[int, Pair]) -> str:
     return f"{means[0]:.1f} s without, {means[1]:.1f} s with metering: {change} s per pair"
 
 
-def draw(pair: Pair, critical_veh: float, title: str, path: Path) -> None:
+def draw(pair: Pair, critical_veh: float, title: str, folder: Path) -> None:
     """Draw an evening without and with metering."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.0, 4.6))
@@ -98,8 +101,8 @@ def draw(pair: Pair, critical_veh: float, title: str, path: Path) -> None:
         through.set_xlabel("minutes")
         for axes in (inside, through):
             axes.set_ylim(0, None)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None})
+        folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(folder / "metering.svg", metadata={"Date": None})
 
 
 def main() -> int:
@@ -110,16 +113,20 @@ def main() -> int:
     parser.add_argument("--controller", default="greedy-adaptive")
     parser.add_argument("--critical-veh", type=float, default=425.0)
     parser.add_argument("--seed", type=int, help="the evening that is drawn")
-    parser.add_argument("--picture", type=Path, default=Path("docs/images/metering.svg"))
+    parser.add_argument("--pictures", type=Path, default=Path("docs/images"))
     arguments = parser.parse_args()
     found = pairs(arguments.run, arguments.env, arguments.controller)
     if not found:
         print(f"no pairs of {arguments.env} in {arguments.run}", file=sys.stderr)
         return 1
-    print(seeds_table(found), gates_table(found), difference(found), sep="\n\n")
+    points = [point for seed, (plain, _) in found.items() for point in points_of(1.0, seed, plain)]
+    diagram = fit(points)
+    print(seeds_table(found), gates_table(found), difference(found), diagram, sep="\n\n")
     if arguments.seed is not None:
         title = f"{arguments.env} under {arguments.controller}, seed {arguments.seed}"
-        draw(found[arguments.seed], arguments.critical_veh, title, arguments.picture)
+        draw(found[arguments.seed], arguments.critical_veh, title, arguments.pictures)
+        name = f"{arguments.env} under {arguments.controller}"
+        draw_diagram(points, diagram, name, arguments.pictures / "nfd.svg")
     return 0
 
 

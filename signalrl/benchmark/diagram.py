@@ -112,7 +112,7 @@ def smooth(points: Sequence[Point]) -> tuple[FloatArray, FloatArray]:
     """Return accumulations and the mean outflow there, a Gaussian moving average."""
     inside = np.array([p.accumulation_veh for p in points])
     left = np.array([p.outflow_veh_h for p in points])
-    at: FloatArray = np.linspace(0.0, inside.max(), 200)
+    at: FloatArray = np.linspace(inside.min(), inside.max(), 200)
     width = WIDTH * inside.max()
     weights = np.exp(-0.5 * ((at[:, None] - inside) / width) ** 2)
     enough = weights.sum(axis=1) >= 1.0
@@ -175,7 +175,8 @@ def draw(points: Sequence[Point], diagram: Diagram, title: str, path: Path) -> P
         axes.set_xlabel("vehicles between signals")
         axes.set_ylabel("vehicles that reach their destination, per hour")
         axes.set_title(title)
-        figure.colorbar(dots, ax=axes, label="load, times the usual traffic")
+        if len({p.load for p in points}) > 1:
+            figure.colorbar(dots, ax=axes, label="load, times the usual traffic")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Date": None})
     return path

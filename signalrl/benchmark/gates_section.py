@@ -10,8 +10,9 @@ from signalrl.benchmark import markup
 
 _SAID = (
     "Vehicles before a gate lose time like any others, and this time is part of the delay above. "
-    "Means per episode; held is the mean time lost before the gate per vehicle that came to it; "
-    "longest is the longest wait in any of the episodes, by the counts of the gate's detectors."
+    "Means per episode in which the calendar armed the gates; held is the mean time lost before "
+    "the gate per vehicle that came to it; longest is the longest wait in any of the episodes, by "
+    "the counts of the gate's detectors."
 )
 
 
@@ -21,7 +22,8 @@ def gates_section(details: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     Args:
         details: The results of the episodes of each controller.
     """
-    metered = {name: found for name, found in details.items() if any(d["holds"] for d in found)}
+    armed = {name: [d for d in found if d["holds"]] for name, found in details.items()}
+    metered = {name: found for name, found in armed.items() if found}
     if not metered:
         return ""
     rows = []

@@ -80,7 +80,8 @@ def start_episode(
         backend: libsumo, traci or auto.
         outputs: What SUMO records; nothing by default.
         additional: Further SUMO files, such as programs that replace the stored ones.
-        metered: Whether the scenario's gates meter inflow; without, there are none.
+        metered: Whether the scenario's gates meter inflow. Where the calendar does not arm them,
+            the episode is the one without gates.
 
     Returns:
         The running simulation and the plant on top of it.
@@ -88,12 +89,14 @@ def start_episode(
     Raises:
         ConfigError: The scenario has no gates.
     """
+    demand = draw_episode(scenario, seed, folder)
+    armed_s = _armed(scenario, demand) if metered else ()
     network_file, roads = scenario.network_file, list[GateRoad]()
-    if metered:
+    if armed_s:
         edges = tuple(_metering(scenario).gates.values())
         network_file, loops, roads = add_gates(network_file, edges, folder)
         additional = (*additional, loops)
-    demand = draw_episode(scenario, seed, folder, entries={r.edge: r.id for r in roads})
+        demand = draw_episode(scenario, seed, folder, entries={r.edge: r.id for r in roads})
     if outputs is not None and outputs.details:
         additional = (*additional, _record_edges(outputs, folder))
     options = sumo_options(scenario, additional, network_file)
@@ -108,9 +111,8 @@ def start_episode(
         faults = Faults(scenario.detectors, len(network.lanes), seed)
     simulation = Simulation(options, backend)
     try:
-        if not metered:
+        if not armed_s:
             return simulation, SumoPlant(simulation, network, scenario.end_s, faults=faults)
-        armed_s = _armed(scenario, demand)
         at = simulation, network, scenario.end_s
         return simulation, MeteredPlant(
             *at, roads, _metering(scenario), armed_s, demand.route_files, faults
@@ -159,13 +161,14 @@ def _metering(scenario: Scenario) -> Metering:
 
 
 def _armed(scenario: Scenario, demand: EpisodeDemand) -> tuple[tuple[float, float], ...]:
-    """Return when gates may hold: always, where no calendar tells when visitors come."""
+    """Return when gates may begin to hold: always, where no calendar tells who comes when."""
+    metering = _metering(scenario)
     if scenario.events is None or demand.occasion is None:
         return ((scenario.begin_s, scenario.end_s),)
     if scenario.events.probability == 0.0:
         return ()
-    diagram = _metering(scenario).diagram
-    return armed_times(scenario, load_season(scenario), demand.occasion, diagram)
+    spans = armed_times(scenario, load_season(scenario), demand.occasion, metering.diagram)
+    return tuple(span for span in spans if span[0] < scenario.end_s and span[1] > scenario.begin_s)
 
 
 def _recording(outputs: Outputs) -> list[str]:

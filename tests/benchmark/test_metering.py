@@ -66,7 +66,8 @@ def test_what_gates_hold_is_part_of_the_delay_and_told_per_gate(
     held_s = 3600.0 * sum(hold["held_h"] for hold in holds)
     delays = [found[m]["metrics"]["mean_delay_s"] for m in (False, True)]
     assert delays[1] - delays[0] >= 0.5 * held_s / found[True]["metrics"]["vehicles"]
-    page = gates_section({"metered": [found[True]], "plain": [found[False]]})
+    unarmed = found[False]
+    page = gates_section({"metered": [unarmed, found[True]], "plain": [found[False]]})
     assert "west" in page
     assert gates_section({"plain": [found[False]]}) == ""
 

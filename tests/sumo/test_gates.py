@@ -114,6 +114,22 @@ def test_a_full_district_lets_in_what_is_allowed() -> None:
     assert passed[queued].mean() == pytest.approx(allowed[queued].mean(), rel=0.2)
 
 
+def test_an_evening_that_arms_no_gate_is_the_one_without_gates(tmp_path: Path) -> None:
+    """A usual event: the same traffic, to the byte."""
+    usual = {"events": {"calendars": ["held-out-m.ics"]}, "end_s": 300}
+    arena = load_scenario("arena", settings=usual)
+    hashes = []
+    for metered in (False, True):
+        outputs = Outputs(tmp_path / str(metered))
+        outputs.folder.mkdir()
+        with Session(arena, backend="traci", outputs=outputs, metered=metered) as session:
+            session.start(1).advance(300.0)
+            assert not isinstance(session.plant, MeteredPlant)
+            session.stop()
+        hashes.append(read_metrics(outputs).tripinfo_sha256)
+    assert hashes[0] == hashes[1]
+
+
 def test_an_environment_without_gates_cant_be_metered(tmp_path: Path) -> None:
     one = load_scenario("single")
     with pytest.raises(ConfigError, match="gates"):
