@@ -53,7 +53,8 @@ def gridlock_risk(outlook: Outlook, diagram: Diagram, threshold: float = WARN) -
 
     Args:
         outlook: What may come.
-        diagram: What the district discharges under its stored programs.
+        diagram: What the district discharges; measured under other programs than the stored ones,
+            it moves the risk.
         threshold: Probability from which on an alarm is given.
     """
     at = outlook.accumulation, outlook.outflow_veh_h, diagram
