@@ -64,7 +64,7 @@ def check_network(
 
 
 def check_scenario(scenario: Scenario) -> Report:
-    """Report on the signals of a scenario, and on whether its drawn traffic has ways to drive.
+    """Report on the signals of a scenario, on ways for its drawn traffic, and on its gates.
 
     Raises:
         ConfigError: A file of the scenario is missing.
@@ -85,6 +85,8 @@ def check_scenario(scenario: Scenario) -> Report:
         season = load_season(scenario)
         findings += check_ways(net, _ways_of_visitors(season), scenario.events.venues)
         findings += [Finding("warning", "calendar", str(note)) for note in season.notes]
+    if scenario.metering is not None:
+        findings += check_gates(net, scenario.metering.gates, FILE)
     return replace(found, findings=(*found.findings, *findings))
 
 
@@ -96,18 +98,10 @@ def check_ways(net: Any, ways: Iterable[Ways], file: str) -> list[Finding]:
         ways: The traffic.
         file: Where it is to be mended.
     """
-    known = sorted(edge.getID() for edge in net.getEdges(withInternal=False))
     findings = []
     for name, edges, pairs in ways:
         if missing := [edge for edge in edges if not net.hasEdge(edge)]:
-            findings.append(
-                Finding(
-                    "error",
-                    "unknown-edge",
-                    f"{name}: expected edges of the network, got {missing[0]!r}"
-                    f"{suggestion(missing[0], known)}; mend it in {file}",
-                )
-            )
+            findings.append(_unknown(net, name, missing[0], file))
             continue
         for start, end in pairs:
             if net.getShortestPath(net.getEdge(start), net.getEdge(end))[0] is None:
@@ -120,6 +114,35 @@ def check_ways(net: Any, ways: Iterable[Ways], file: str) -> list[Finding]:
                     )
                 )
     return findings
+
+
+def check_gates(net: Any, gates: Mapping[str, str], file: str) -> list[Finding]:
+    """Return which gates can't stand where they are to; arguments as of :func:`check_ways`."""
+    findings = []
+    for name, edge in gates.items():
+        where = f"metering.gates.{name}"
+        if not net.hasEdge(edge):
+            findings.append(_unknown(net, where, edge, file))
+        elif net.getEdge(edge).getIncoming():
+            findings.append(
+                Finding(
+                    "error",
+                    "gate-inside",
+                    f"{where}: expected an edge on which vehicles enter the network, got {edge!r}, "
+                    f"to which they come from others; put the gate farther outside in {file}",
+                )
+            )
+    return findings
+
+
+def _unknown(net: Any, where: str, edge: str, file: str) -> Finding:
+    known = sorted(edge.getID() for edge in net.getEdges(withInternal=False))
+    return Finding(
+        "error",
+        "unknown-edge",
+        f"{where}: expected edges of the network, got {edge!r}{suggestion(edge, known)}; "
+        f"mend it in {file}",
+    )
 
 
 def _ways_of(demand: Demand) -> Iterator[Ways]:

@@ -124,6 +124,27 @@ def test_demand_that_has_no_way_is_found(tmp_path: Path, part: str, code: str, t
     assert told in finding.message
 
 
+@pytest.mark.parametrize(
+    ("edge", "code", "told"),
+    [
+        ("n_inn", "unknown-edge", "metering.gates.north: expected edges of the network"),
+        ("s_out", "gate-inside", "got 's_out', to which they come from others"),
+        ("n_in", "", ""),
+    ],
+)
+def test_gates_that_can_not_stand_there_are_found(
+    tmp_path: Path, edge: str, code: str, told: str
+) -> None:
+    network = load_scenario("single").network_file
+    gates = f"{{gates: {{north: {edge}}}, critical_veh: 9, capacity_veh_h: 900}}"
+    demand = "{flows: [{from: n_in, to: s_out, veh_h: 9}]}"
+    text = f"network: {network}\nmetering: {gates}\ndemand: {demand}\n"
+    (tmp_path / "scenario.yaml").write_text(text)
+    findings = check_scenario(load_scenario(tmp_path)).findings
+    assert [(finding.level, finding.code) for finding in findings] == [("error", code)] * bool(code)
+    assert all(told in finding.message for finding in findings)
+
+
 VENUES = """
 venues:
   arena:
