@@ -10,6 +10,7 @@ evening begins. Run from the root of the project; what is there is not run again
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from signalrl.benchmark.district import accumulation_veh, has_locked
+from signalrl.benchmark.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.events.scoring import detection
 from signalrl.forecast.forecast import DRAWS, look_ahead
 from signalrl.forecast.gridlock import WARN, gridlock_risk
@@ -32,6 +33,8 @@ from signalrl.sumo.outputs import read_edges, read_trips
 CALENDARS = ["season.ics", "held-out-m.ics", "held-out-l.ics", "held-out-xl.ics"]
 END_S = 9000.0
 """Long enough for a street that fills to fill the others."""
+KEPT = ("seed", "event", "phase", "people", "probability", "begin", "locked")
+"""What the table of all evenings holds of each."""
 QUIET = 5
 """Every so many evenings there is no event."""
 
@@ -61,7 +64,7 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
     plant.advance(scenario.end_s)
     simulation.close()
     edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
-    inside = accumulation_veh(edges, network)
+    inside, outflow = accumulation_veh(edges, network), outflow_veh_h(trips, edges)
     result = {
         "env": env,
         "seed": seed,
@@ -70,8 +73,11 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
         "people": 0 if quiet else occasion.event.attendance,
         "probability": risk.probability,
         "begin": None if risk.begin is None else risk.begin.isoformat(),
-        "locked": has_locked(scenario.metering, inside, trips, edges),
+        "locked": has_locked(scenario.metering, inside, outflow),
         "inside": inside,
+        "outflow": outflow,
+        "drawn_inside": np.rint(look.accumulation).astype(int).tolist(),
+        "drawn_outflow": np.rint(look.outflow_veh_h).astype(int).tolist(),
     }
     for file in folder.iterdir():
         file.unlink()
@@ -103,6 +109,11 @@ def main() -> int:
         for done in as_completed(waiting):
             rows.append(done.result())
             print(f"{len(rows)} of {len(seeds)} evenings", file=sys.stderr, flush=True)
+    rows.sort(key=lambda row: row["seed"])
+    with (arguments.out / "evenings.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, KEPT, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     odds = np.array([row["probability"] for row in rows])
     happened = np.array([row["locked"] for row in rows])
     scores = asdict(detection(odds, happened, arguments.threshold))

@@ -18,13 +18,17 @@ def accumulation_veh(edges: Edges, network: Network) -> list[float]:
     return [round(float(v), 1) for v in inside / np.maximum(edges.end_s - edges.begin_s, 1.0)]
 
 
+def outflow_veh_h(trips: Trips, edges: Edges) -> list[float]:
+    """Return the vehicles that reached their destination, in every five minutes."""
+    bounds_s = np.append(edges.begin_s, edges.end_s[-1:])
+    left, _ = np.histogram(trips.arrival_s[trips.arrived], bounds_s)
+    return [round(float(v), 1) for v in 3600.0 * left / np.diff(bounds_s)]
+
+
 def has_locked(
-    metering: Metering | None, accumulation: list[float], trips: Trips, edges: Edges
+    metering: Metering | None, accumulation: list[float], outflow: list[float]
 ) -> bool | None:
     """Return whether a district locked; None where its diagram is not known."""
     if metering is None:
         return None
-    bounds_s = np.append(edges.begin_s, edges.end_s[-1:])
-    left, _ = np.histogram(trips.arrival_s[trips.arrived], bounds_s)
-    outflow_veh_h = 3600.0 * left / np.diff(bounds_s)
-    return bool(locked(accumulation, outflow_veh_h, metering.diagram, EDGE_PERIOD_S))
+    return bool(locked(accumulation, outflow, metering.diagram, EDGE_PERIOD_S))

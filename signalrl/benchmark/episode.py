@@ -27,7 +27,7 @@ from signalrl.benchmark.approaches import (
     is_gridlocked,
 )
 from signalrl.benchmark.controllers import make_controller, write_program
-from signalrl.benchmark.district import accumulation_veh, has_locked
+from signalrl.benchmark.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.benchmark.holds import GateHold, read_gates, read_own_edges
 from signalrl.benchmark.parameters import Value
 from signalrl.benchmark.programs import PROGRAMS, Site
@@ -222,7 +222,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             approach_delay_s={edge: round(s, 2) for edge, s in delays_s.items()},
             edge_delay_s={edge: round(s, 1) for edge, s in lost_s.items() if s > 0.0},
             signal=signal,
-            locked=has_locked(scenario.metering, accumulation, trips, edges),
+            locked=has_locked(scenario.metering, accumulation, outflow_veh_h(trips, edges)),
             holds=holds,
             gates=course,
         )

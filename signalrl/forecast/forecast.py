@@ -62,7 +62,8 @@ class Outlook:
         outside: Vehicles that wait there for room to enter the network.
         onset_s: Time after the begin from which an approach has a problem, to a third of a bin,
             ``(approaches, draws)``; NaN where it has none. See :func:`onset_bins`.
-        accumulation: Vehicles on the streets between signals, as a mean over the bin, ``(bins,
+        part_s: Length in s of a part of a bin, in which gridlock is looked for.
+        accumulation: Vehicles on the streets between signals, as a mean over the part, ``(parts,
             draws)``.
         outflow_veh_h: Vehicles that are through, of the same shape.
     """
@@ -77,6 +78,7 @@ class Outlook:
     queue: FloatArray
     outside: FloatArray
     onset_s: FloatArray
+    part_s: float
     accumulation: FloatArray
     outflow_veh_h: FloatArray
 
@@ -229,8 +231,9 @@ def outlook(
         merged(queue, mean=True),
         merged(outside, mean=True),
         onset_bins(queue + outside, whole.left, part_s) * part_s,
-        merged(whole.inside[:, np.unique(turning.hop_approach)], mean=True).sum(axis=1),
-        merged(whole.ended, mean=False).sum(axis=1) * (3600.0 / bin_s),
+        part_s,
+        whole.inside[:, np.unique(turning.hop_approach)].sum(axis=1),
+        whole.ended.sum(axis=1) * (3600.0 / part_s),
     )
 
 

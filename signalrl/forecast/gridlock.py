@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from signalrl.forecast.forecast import Outlook
-from signalrl.network.gridlock import Diagram, locked, stuck
+from signalrl.network.gridlock import Diagram, lock_bins
 
 WARN = 0.5
 """Probability from which on an alarm is given."""
@@ -57,10 +57,8 @@ def gridlock_risk(outlook: Outlook, diagram: Diagram, threshold: float = WARN) -
             it moves the risk.
         threshold: Probability from which on an alarm is given.
     """
-    at = outlook.accumulation, outlook.outflow_veh_h, diagram
-    locks = locked(*at, outlook.bin_s)
+    begins = lock_bins(outlook.accumulation, outlook.outflow_veh_h, diagram, outlook.part_s)
     begin = None
-    if locks.any():
-        firsts = stuck(*at)[:, locks].argmax(axis=0)
-        begin = outlook.window.moment(float(np.median(firsts)) * outlook.bin_s)
-    return Risk(float(locks.mean()), threshold, begin)
+    if np.isfinite(begins).any():
+        begin = outlook.window.moment(float(np.nanmedian(begins)) * outlook.part_s)
+    return Risk(float(np.isfinite(begins).mean()), threshold, begin)

@@ -70,7 +70,15 @@ def stuck(
 def locked(
     accumulation_veh: npt.ArrayLike, outflow_veh_h: npt.ArrayLike, diagram: Diagram, bin_s: float
 ) -> npt.NDArray[np.bool_]:
-    """Return whether a district locked: it was stuck for a quarter of an hour on end.
+    """Return whether a district locked; arguments and shape as in :func:`lock_bins`."""
+    found = lock_bins(accumulation_veh, outflow_veh_h, diagram, bin_s)
+    return np.asarray(np.isfinite(found))
+
+
+def lock_bins(
+    accumulation_veh: npt.ArrayLike, outflow_veh_h: npt.ArrayLike, diagram: Diagram, bin_s: float
+) -> FloatArray:
+    """Return the bin from which on a district was stuck for a quarter of an hour on end.
 
     Args:
         accumulation_veh: Vehicles in it, as a mean over each bin, ``(bins, ...)``.
@@ -79,11 +87,11 @@ def locked(
         bin_s: Length of a bin in s.
 
     Returns:
-        One answer for each of the further axes: evenings, draws.
+        The first such bin for each of the further axes (evenings, draws); NaN where it never was.
     """
     bins = stuck(accumulation_veh, outflow_veh_h, diagram)
     needed = max(1, int(np.ceil(LOCKED_S / bin_s)))
     if len(bins) < needed:
-        return np.zeros(bins.shape[1:], np.bool_)
-    runs = np.lib.stride_tricks.sliding_window_view(bins, needed, axis=0)
-    return np.asarray(runs.all(axis=-1).any(axis=0))
+        return np.full(bins.shape[1:], np.nan)
+    runs = np.lib.stride_tricks.sliding_window_view(bins, needed, axis=0).all(axis=-1)
+    return np.where(runs.any(axis=0), runs.argmax(axis=0), np.nan)

@@ -17,15 +17,15 @@ DRAWS = 10
 
 
 def outlook(locking: int) -> Outlook:
-    """Six bins of a quarter of an hour, in the last two of which some of the draws lock."""
+    """Six bins of a quarter of an hour, in the last one of which some of the draws lock."""
     window = Window(datetime(2027, 9, 4, 18, tzinfo=UTC), 0.0, 5400.0)
-    inside = np.full((6, DRAWS), 400.0)
-    outflow = np.full((6, DRAWS), 7000.0)
-    inside[4:, :locking], outflow[4:, :locking] = 900.0, 2000.0
+    inside = np.full((18, DRAWS), 400.0)
+    outflow = np.full((18, DRAWS), 7000.0)
+    inside[15:, :locking], outflow[15:, :locking] = 900.0, 2000.0
+    inside[11:13], outflow[11:13] = 900.0, 2000.0  # ten minutes are no gridlock
     one, nan = np.ones((6, 1, DRAWS)), np.full((1, DRAWS), np.nan)
-    return Outlook(
-        window, 900.0, ("a",), np.ones(1), np.ones((6, 1)), one, one, one, one, nan, inside, outflow
-    )
+    approach = ("a",), np.ones(1), np.ones((6, 1)), one, one, one, one, nan
+    return Outlook(window, 900.0, *approach, 300.0, inside, outflow)
 
 
 @pytest.mark.parametrize(("locking", "warns"), [(0, False), (4, False), (5, True), (10, True)])
@@ -36,8 +36,8 @@ def test_the_risk_is_the_share_of_the_draws_that_lock(locking: int, warns: bool)
     assert ("ALARM" in risk.sentence()) is warns
     assert (risk.begin is None) == (locking == 0)
     if locking:
-        assert f"{risk.begin:%H:%M}" == "19:00"
-        assert "from 19:00" in risk.sentence()
+        assert f"{risk.begin:%H:%M}" == "19:15"
+        assert "from 19:15" in risk.sentence()
     assert risk.to_dict()["warns"] is warns
 
 
