@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import statistics
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +15,7 @@ import yaml
 
 from signalrl.benchmark.controllers import BOUNDS
 from signalrl.benchmark.league_section import PUBLISHED_CLASSICAL
+from signalrl.benchmark.statistics import compare
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -71,6 +74,33 @@ def league(suite: str) -> str:
             cells.append(f"**{text}**" if values.get(name) == lowest[env] else text)
         rows.append([f"`{name}`", f"{standing['relative']:.2f}", *cells])
     return table(["controller", "relative", *(env.removeprefix("resco-") for env in delays)], rows)
+
+
+def paired(suite: str) -> str:
+    """Return how far the first policy is below or above all others, seed by seed, in percent."""
+    delays: dict[str, dict[str, dict[int, float]]] = {}
+    with (RESULTS / "suites" / suite / "episodes.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            of_env = delays.setdefault(row["controller"], {}).setdefault(row["env"], {})
+            of_env[int(row["seed"])] = float(row["mean_delay_s"])
+    name = next(controller for controller in delays if controller.startswith("policy"))
+    environments = list(delays[name])
+    rows = []
+    for other, by_env in delays.items():
+        if other == name:
+            continue
+        cells = []
+        for env in environments:
+            found = compare(other, delays[name][env], by_env.get(env, {}))
+            if found is None:
+                cells.append("–")
+                continue
+            mean = statistics.fmean(by_env[env].values())
+            ends = found.difference
+            text = f"{ends.mean / mean:+.1%} [{ends.low / mean:+.1%}, {ends.high / mean:+.1%}]"
+            cells.append(f"**{text}**" if found.verdict in {"lower", "higher"} else text)
+        rows.append([f"`{other}`", *cells])
+    return table([f"`{name}` beside", *environments], rows)
 
 
 def published(suite: str) -> str:
@@ -138,6 +168,8 @@ def tables() -> dict[Path, dict[str, Callable[[], str]]]:
     results: dict[str, Callable[[], str]] = {}
     for path in sorted(RESULTS.glob("suites/*/summary.json")):
         results[path.parent.name] = partial(league, path.parent.name)
+        if path.parent.name.startswith("events"):
+            results[f"{path.parent.name}-paired"] = partial(paired, path.parent.name)
         if path.parent.name == "resco":
             results["published"] = partial(published, "resco")
     if any((RESULTS / "peers").glob("*.json")):
