@@ -302,6 +302,10 @@ def benchmark(
             "or an .onnx file; give it again for more. With a suite, beside its own."
         ),
     ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(help="Controller of the suite that is not wanted; again for more."),
+    ] = None,
     seeds: Annotated[
         str, typer.Option(help="How many, from 101 on, or which: 101:111 (101 to 110), 1,2,3.")
     ] = "10",
@@ -327,6 +331,7 @@ def benchmark(
             suite,
             env or [],
             controller or [],
+            skip or [],
             seeds,
             out,
             jobs or len(os.sched_getaffinity(0)),

@@ -20,6 +20,7 @@ def run_from(
     suite: str | None,
     environments: Sequence[str],
     controllers: Sequence[str],
+    skipped: Sequence[str],
     seeds: str,
     out: Path | None,
     jobs: int,
@@ -31,6 +32,7 @@ def run_from(
         suite: Name or file of a suite; None for environments and controllers alone.
         environments: Those of the suite that are wanted; all by default.
         controllers: Beside those of the suite.
+        skipped: Those of the suite that are not wanted.
         seeds: As they are written.
         out: Folder for the results; ``runs/SUITE`` by default.
         jobs: Episodes at a time.
@@ -40,9 +42,14 @@ def run_from(
         ConfigError: Something is missing, or wrong.
     """
     if suite is not None:
-        made = load_suite(suite).narrowed(environments, controllers)
+        made = load_suite(suite).narrowed(environments, controllers, skipped)
         out = out or Path("runs") / Path(suite).stem
     else:
+        if skipped:
+            raise ConfigError(
+                f"expected a suite of which a controller is skipped, got none and {skipped[0]!r}; "
+                "give a suite, or leave --skip out"
+            )
         if not environments or not controllers:
             raise ConfigError(
                 "expected a suite, or at least one --env and one --controller, got neither; "
@@ -52,5 +59,5 @@ def run_from(
     if out is None:
         raise ConfigError("expected a folder for the results, got none; give --out")
     chosen = parse_seeds(seeds)
-    command = provenance.command(suite, environments, controllers, chosen, out, jobs)
+    command = provenance.command(suite, environments, controllers, chosen, out, jobs, skipped)
     return run_benchmark(made, chosen, out, jobs=jobs, command=command, console=console)

@@ -88,6 +88,9 @@ def test_version(capsys):
         (["export", "missing", "-o", "."], "got the folder ."),
         (["benchmark", "--env", "single", "--controller", "x", "--seeds", "9:1", "--out", "y"],
          "9:1"),
+        (["benchmark", "--env", "single", "--controller", "greedy", "--skip", "fixed"],
+         "expected a suite"),
+        (["benchmark", "robust", "--skip", "fixd"], "did you mean 'fixed'?"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, monkeypatch, arguments, reason):
@@ -229,13 +232,14 @@ def test_run_elsewhere_warns_and_strict_refuses(capsys, short, tmp_path):
 def test_a_suite_of_ones_own_is_run_with_a_controller_beside_its_own(capsys, short, tmp_path):
     suite = tmp_path / "mine.yaml"
     case = f"{{env: {short}, name: busy, settings: {{detectors: {{failed: 0.5}}}}}}"
-    suite.write_text(f"title: Mine\nenvironments: [{case}]\ncontrollers: [greedy]\n")
-    given = ["--controller", "sotl:threshold=9", "--seeds", "1:3", "--out", tmp_path / "out"]
+    suite.write_text(f"title: Mine\nenvironments: [{case}]\ncontrollers: [fixed, greedy]\n")
+    chosen = ["--controller", "sotl:threshold=9", "--skip", "fixed"]
+    given = [*chosen, "--seeds", "1:3", "--out", tmp_path / "out"]
     status, summary = run_json(capsys, "benchmark", suite, *given, "--jobs", 2)
     assert status == 0
     assert summary["suite"]["title"] == "Mine"
     assert list(summary["environments"]["busy"]["controllers"]) == ["greedy", "sotl:threshold=9"]
-    assert str(suite) in summary["command"]
+    assert f"{suite} --controller sotl:threshold=9 --skip fixed" in summary["command"]
     assert "<h1>Mine</h1>" in (tmp_path / "out" / "report.html").read_text()
 
 

@@ -66,6 +66,7 @@ def command(
     seeds: Sequence[int],
     out: Path,
     jobs: int,
+    skipped: Sequence[str] = (),
 ) -> str:
     """Return the command line that makes the same results again."""
     words = ["signalrl", "benchmark", *([suite] if suite else [])]
@@ -73,6 +74,8 @@ def command(
         words += ["--env", environment]
     for controller in controllers:
         words += ["--controller", controller]
+    for controller in skipped:
+        words += ["--skip", controller]
     ends = range(seeds[0], seeds[-1] + 1)
     text = ",".join(map(str, seeds)) if len(seeds) > 1 else f"{seeds[0]},"
     if len(seeds) > 1 and list(seeds) == list(ends):

@@ -94,11 +94,21 @@ class Suite(Strict):
             for case in self.environments
         )
 
-    def narrowed(self, environments: Sequence[str], controllers: Sequence[str]) -> Suite:
-        """Return this suite on some of its environments, with further controllers.
+    def narrowed(
+        self,
+        environments: Sequence[str],
+        controllers: Sequence[str],
+        skipped: Sequence[str] = (),
+    ) -> Suite:
+        """Return this suite on some of its environments, with other controllers.
+
+        Args:
+            environments: Those that are wanted; all by default.
+            controllers: Further ones.
+            skipped: Those of its own that are not wanted.
 
         Raises:
-            ConfigError: It has no such environment.
+            ConfigError: It has no such environment or controller.
         """
         known = {case.name or case.env: case for case in self.environments}
         for name in environments:
@@ -108,10 +118,15 @@ class Suite(Strict):
                     f"{suggestion(name, known)}; it has {', '.join(known)}"
                 )
         kept = tuple(known[name] for name in environments) or self.environments
-        more = tuple(c for c in controllers if c not in self.controllers)
-        return self.model_copy(
-            update={"environments": kept, "controllers": (*self.controllers, *more)}
-        )
+        for name in skipped:
+            if name not in self.controllers:
+                raise ConfigError(
+                    f"expected a controller of the suite to skip, got {name!r}"
+                    f"{suggestion(name, self.controllers)}; it has {', '.join(self.controllers)}"
+                )
+        own = tuple(c for c in self.controllers if c not in skipped)
+        more = tuple(c for c in controllers if c not in own)
+        return self.model_copy(update={"environments": kept, "controllers": (*own, *more)})
 
 
 def suite_names() -> tuple[str, ...]:

@@ -78,6 +78,10 @@ def test_a_suite_can_be_narrowed_and_joined() -> None:
     assert suite.controllers.count("fixed") == 1
     with pytest.raises(ConfigError, match="did you mean 'cologne8-dead-10'"):
         load_suite("robust").narrowed(["cologne8-dead-11"], [])
+    fewer = load_suite("robust").narrowed([], ["sotl"], ["fixed", "schedule"]).controllers
+    assert set(fewer) == {*load_suite("robust").controllers, "sotl"} - {"fixed", "schedule"}
+    with pytest.raises(ConfigError, match="to skip, got 'fixd', did you mean 'fixed'"):
+        load_suite("robust").narrowed([], [], ["fixd"])
 
 
 def test_a_suite_of_ones_own_is_a_file(tmp_path: Path) -> None:
