@@ -22,12 +22,13 @@ import numpy as np
 
 from signalrl.benchmark.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.events.scoring import detection
+from signalrl.forecast.days import drawn_part
 from signalrl.forecast.forecast import DRAWS, look_ahead
 from signalrl.forecast.gridlock import WARN, gridlock_risk
-from signalrl.forecast.traffic import Window
+from signalrl.forecast.rehearsal import simulated
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.event_demand import draw_occasion, events_around, later, load_season
-from signalrl.sumo.episode import Outputs, scenario_network, start_episode
+from signalrl.scenario.event_demand import load_season
+from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.outputs import read_edges, read_trips
 
 CALENDARS = ["season.ics", "held-out-m.ics", "held-out-l.ics", "held-out-xl.ics"]
@@ -49,21 +50,12 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
     settings = {"end_s": END_S, "events": events}
     scenario = load_scenario(env, settings=settings)
     network, season = scenario_network(scenario), load_season(scenario)
-    occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
-    window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
-    bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
-    around = () if quiet else tuple(events_around(season, *bounds))
-    look = look_ahead(scenario, network, season.registry, around, window, draws)
+    occasion, part = drawn_part(scenario, season, seed)
+    around = () if quiet else part.events
+    look = look_ahead(scenario, network, season.registry, around, part.window, draws)
     risk = gridlock_risk(look, scenario.metering.diagram)
-    folder = out / f"{env}-{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    outputs = Outputs(folder, details=True)
-    simulation, plant = start_episode(
-        scenario, network, seed, folder, backend="libsumo", outputs=outputs
-    )
-    plant.advance(scenario.end_s)
-    simulation.close()
-    edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
+    with simulated(scenario, network, seed) as (outputs, _):
+        edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
     inside, outflow = accumulation_veh(edges, network), outflow_veh_h(trips, edges)
     result = {
         "env": env,
@@ -79,9 +71,6 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
         "drawn_inside": np.rint(look.accumulation).astype(int).tolist(),
         "drawn_outflow": np.rint(look.outflow_veh_h).astype(int).tolist(),
     }
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
     path.write_text(json.dumps(result))
     return result
 

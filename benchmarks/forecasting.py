@@ -1,7 +1,8 @@
 """Score the forecast by simulated evenings of events that nothing was fitted to.
 
 Each evening is a draw of an event of a held-out calendar under the stored programs. The forecast
-knows the calendar, not the draw. Run from the root of the project; what is there is not run again:
+knows the calendar, not the draw, and is scored with the corrections that the environment ships and
+without any. Run from the root of the project; what is there is not run again:
 
     python benchmarks/forecasting.py arena ingolstadt-matchday --evenings 25 --out runs/forecasting
 """
@@ -18,25 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from signalrl.events.scoring import covered, detection, pinball
-from signalrl.forecast.assignment import assign, read_roads
-from signalrl.forecast.forecast import (
-    BIN_S,
-    DRAWS,
-    PARTS,
-    QUANTILES,
-    Outlook,
-    merged,
-    onset_bins,
-    outlook,
-)
-from signalrl.forecast.observed import Observed, observe
-from signalrl.forecast.traffic import Window, draw_traffic
+from signalrl.events.scoring import covered, detection, pinball, threshold_at
+from signalrl.forecast.assignment import assign
+from signalrl.forecast.corrections import corrections_of
+from signalrl.forecast.days import drawn_part
+from signalrl.forecast.forecast import BIN_S, DRAWS, QUANTILES, Outlook, onset_bins, outlook
+from signalrl.forecast.problems import WARN
+from signalrl.forecast.rehearsal import in_bins, see
+from signalrl.forecast.traffic import draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.demand import ROUTES
-from signalrl.scenario.event_demand import draw_occasion, events_around, later, load_season
-from signalrl.sumo.episode import Outputs, scenario_network, start_episode
+from signalrl.scenario.event_demand import load_season
+from signalrl.sumo.episode import scenario_network
 
 CALENDARS = ["held-out-m.ics", "held-out-l.ics"]
 FEWEST_VEH_H = 20.0
@@ -50,29 +44,21 @@ def evening(env: str, seed: int, out: Path) -> dict[str, Any]:
         return json.loads(path.read_text())
     scenario = load_scenario(env, settings={"events": {"calendars": CALENDARS}})
     network, season = scenario_network(scenario), load_season(scenario)
-    occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
-    window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
+    occasion, about = drawn_part(scenario, season, seed)
     capacity = Capacity(find_movements(network))
-    bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
-    looks = []
-    for events in (tuple(events_around(season, *bounds)), ()):
-        traffic = draw_traffic(scenario, season.registry, events, window, DRAWS)
-        looks.append(outlook(capacity, assign(scenario, capacity, traffic), traffic))
-    folder = out / f"{env}-{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    outputs = Outputs(folder, details=True)
-    simulation, plant = start_episode(
-        scenario, network, seed, folder, backend="libsumo", outputs=outputs
-    )
-    plant.advance(scenario.end_s)
-    simulation.close()
-    roads = read_roads(scenario, capacity)
-    routes = [*scenario.route_files, folder / ROUTES]
-    parts = observe(outputs, routes, roads, window, BIN_S / PARTS)
-    arrived, left = (merged(a, mean=False) for a in (parts.arrived, parts.left))
-    seen = Observed(BIN_S, arrived, left, merged(parts.waiting, mean=True))
+    looks = {}
+    for events, taught in (
+        (about.events, {"forecast": corrections_of(scenario), "uncorrected": None}),
+        ((), {"no_event": None}),
+    ):
+        traffic = draw_traffic(scenario, season.registry, events, about.window, DRAWS)
+        found = assign(scenario, capacity, traffic)
+        for name, corrections in taught.items():
+            looks[name] = outlook(capacity, found, traffic, corrections=corrections)
+    parts = see(scenario, network, capacity, about.window, seed)
+    seen = in_bins(parts)
     began = onset_bins(parts.waiting, parts.left, parts.bin_s) * parts.bin_s
-    look = looks[0]
+    look = looks["forecast"]
     result: dict[str, Any] = {
         "env": env,
         "seed": seed,
@@ -82,17 +68,17 @@ def evening(env: str, seed: int, out: Path) -> dict[str, Any]:
         "problem": seen.problem.tolist(),
         "arrived": seen.arrived.tolist(),
         "waiting": seen.waiting.tolist(),
-        "p_problem": look.problem.any(axis=0).mean(axis=1).tolist(),
-        "onset_s": _onsets(look),
         "began_s": np.nan_to_num(began, nan=-1.0).tolist(),
     }
-    for name, one in (("forecast", look), ("no_event", looks[1])):
+    for name, one in looks.items():
         arrived = np.quantile(one.demand_veh_h * BIN_S / 3600.0, QUANTILES, axis=2)
         waiting = np.quantile(one.queue + one.outside, QUANTILES, axis=2)
-        result[name] = {"arrived": arrived.tolist(), "waiting": waiting.tolist()}
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
+        result[name] = {
+            "arrived": arrived.tolist(),
+            "waiting": waiting.tolist(),
+            "p_problem": one.problem.any(axis=0).mean(axis=1).tolist(),
+            "onset_s": _onsets(one),
+        }
     path.write_text(json.dumps(result))
     return result
 
@@ -103,40 +89,38 @@ def _onsets(look: Outlook) -> list[float]:
     return [float(np.nanmedian(row)) if np.isfinite(row).any() else -1.0 for row in onsets]
 
 
-def score(rows: list[dict[str, Any]], threshold: float) -> dict[str, float]:
-    """Return the scores of some evenings."""
-    odds = np.concatenate([row["p_problem"] for row in rows])
+def score(rows: list[dict[str, Any]], threshold: float, name: str) -> dict[str, float]:
+    """Return the scores of one of the forecasts of some evenings."""
+    odds = np.concatenate([row[name]["p_problem"] for row in rows])
     happened = np.concatenate([np.any(row["problem"], axis=0) for row in rows])
     found = asdict(detection(odds, happened, threshold))
-    best = max(
-        (t for t in np.arange(0.02, 1.0, 0.02) if detection(odds, happened, t).recall >= 0.9),
-        default=0.0,
-    )
     onsets = []
     for row in rows:
         for i, seen in enumerate(np.array(row["problem"]).T):
-            if seen.any() and row["p_problem"][i] >= threshold:
-                onsets.append(abs(row["onset_s"][i] - row["began_s"][i]) / 60.0)
+            if seen.any() and row[name]["p_problem"][i] >= threshold:
+                onsets.append(abs(row[name]["onset_s"][i] - row["began_s"][i]) / 60.0)
     found |= {
         "evenings": len(rows),
         "problems": float(happened.mean()),
-        "precision_at_recall_0.9": detection(odds, happened, best).precision,
+        "precision_at_recall_0.9": detection(
+            odds, happened, threshold_at(odds, happened, 0.9)
+        ).precision,
         "onset_error_min": float(np.median(onsets)) if onsets else float("nan"),
     }
-    for name in ("arrived", "waiting"):
+    for what in ("arrived", "waiting"):
         inside, losses, without = [], [], []
         for row in rows:
             used = np.array(row["used"])
-            seen = np.array(row[name])[:, used]
-            of_event = np.array(row["forecast"][name])[:, :, used]
+            seen = np.array(row[what])[:, used]
+            of_event = np.array(row[name][what])[:, :, used]
             inside.append(covered(of_event, seen).mean())
             losses.append(pinball(of_event, seen, QUANTILES).mean())
-            of_usual = np.array(row["no_event"][name])[:, :, used]
+            of_usual = np.array(row["no_event"][what])[:, :, used]
             without.append(pinball(of_usual, seen, QUANTILES).mean())
         found |= {
-            f"{name}_coverage": float(np.mean(inside)),
-            f"{name}_pinball": float(np.mean(losses)),
-            f"{name}_pinball_less": 1.0 - float(np.mean(losses) / np.mean(without)),
+            f"{what}_coverage": float(np.mean(inside)),
+            f"{what}_pinball": float(np.mean(losses)),
+            f"{what}_pinball_less": 1.0 - float(np.mean(losses) / np.mean(without)),
         }
     return found
 
@@ -147,7 +131,7 @@ def main() -> int:
     parser.add_argument("envs", nargs="+")
     parser.add_argument("--evenings", type=int, default=25)
     parser.add_argument("--first", type=int, default=101, help="seed of the first evening")
-    parser.add_argument("--threshold", type=float, default=0.5, help="probability that warns")
+    parser.add_argument("--threshold", type=float, default=WARN, help="probability that warns")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/forecasting"))
     arguments = parser.parse_args()
@@ -162,11 +146,11 @@ def main() -> int:
             rows.append(done.result())
             print(f"{len(rows)} of {len(tasks)} evenings", file=sys.stderr, flush=True)
     rows.sort(key=lambda row: (row["env"], row["seed"]))
-    scores = {
-        env: score([r for r in rows if r["env"] == env], arguments.threshold)
-        for env in arguments.envs
-    }
-    scores["all"] = score(rows, arguments.threshold)
+    scores: dict[str, Any] = {}
+    for name in ("forecast", "uncorrected"):
+        by_env = {env: [row for row in rows if row["env"] == env] for env in arguments.envs}
+        groups = {**by_env, "all": rows}
+        scores[name] = {key: score(of, arguments.threshold, name) for key, of in groups.items()}
     (arguments.out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     print(json.dumps(scores, indent=1))
     return 0

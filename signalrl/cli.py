@@ -143,6 +143,37 @@ def forecast(
 
 
 @app.command()
+def rehearse(
+    env: Annotated[str, typer.Argument(metavar="ENV", help="Environment with a calendar.")],
+    evenings: Annotated[int, typer.Option(min=2, help="How many evenings are simulated.")] = 40,
+    first: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the first.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Evenings at a time; one per core by default.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for what comes of it; runs/rehearsal by default."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate evenings of the calendar and learn from them where forecasts err."""
+    from rich.console import Console
+
+    target = out or Path("runs/rehearsal")
+    again = (target / "evenings", "the same command goes on from there")
+    with _needs("bench"), _stoppable(*again):
+        from signalrl.cli_rehearse import rehearse_evenings, show
+
+        console = Console(stderr=as_json)
+        together = jobs or len(os.sched_getaffinity(0))
+        found = rehearse_evenings(env, evenings, first, together, target, console)
+    if as_json:
+        _print_json(found)
+    else:
+        show(found, target, console)
+
+
+@app.command()
 def plans(
     env: Annotated[str, typer.Argument(metavar="ENV", help="Environment with a calendar.")],
     out: Out,

@@ -32,6 +32,13 @@ def detection(probability: FloatArray, happened: BoolArray, threshold: float) ->
     return Detection(hits / max(1.0, float(happened.sum())), hits / max(1.0, float(warned.sum())))
 
 
+def threshold_at(probability: FloatArray, happened: BoolArray, recall: float) -> float:
+    """Return the highest threshold that finds at least a part of what happened."""
+    hits = np.sort(probability[happened])[::-1]
+    needed = int(np.ceil(recall * len(hits)))
+    return float(hits[needed - 1]) if needed else 1.0
+
+
 def pinball(forecast: FloatArray, happened: FloatArray, quantiles: Sequence[float]) -> FloatArray:
     """Return the pinball loss, as a mean over quantiles (Koenker and Bassett, Econometrica 1978).
 

@@ -9,7 +9,15 @@ from datetime import date, datetime, time, timedelta
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
 from signalrl.forecast.traffic import Window
-from signalrl.scenario.event_demand import Season, events_around, later, load_season, occasion_of
+from signalrl.scenario.event_demand import (
+    Occasion,
+    Season,
+    draw_occasion,
+    events_around,
+    later,
+    load_season,
+    occasion_of,
+)
 from signalrl.scenario.schema import Scenario
 
 
@@ -69,6 +77,13 @@ def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, .
     return found
 
 
+def drawn_part(scenario: Scenario, season: Season, seed: int) -> tuple[Occasion, Part]:
+    """Return what the episode of a seed is about, and the time that it takes."""
+    assert scenario.events is not None
+    occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
+    return occasion, _part_of(scenario, season, occasion)
+
+
 def next_day(season: Season, today: date) -> date:
     """Return the next day with an event, or the first of the season where all are past."""
     days = sorted({event.begin.date() for event in season.events})
@@ -82,6 +97,11 @@ def _parts(scenario: Scenario, season: Season, day: date) -> Iterator[Part]:
             continue
         for phase in scenario.events.phases:
             occasion = occasion_of(season, scenario.events, event, phase, scenario.begin_s)
-            window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
-            bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
-            yield Part(f"{event.title} ({phase})", window, tuple(events_around(season, *bounds)))
+            yield _part_of(scenario, season, occasion)
+
+
+def _part_of(scenario: Scenario, season: Season, occasion: Occasion) -> Part:
+    window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
+    bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
+    label = f"{occasion.event.title} ({occasion.phase})"
+    return Part(label, window, tuple(events_around(season, *bounds)))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from signalrl.events.event import Event
 from signalrl.events.venues import Registry
 from signalrl.forecast.assignment import Assignment, assign
+from signalrl.forecast.corrections import Corrections, corrections_of
 from signalrl.forecast.loading import Loading, load
 from signalrl.forecast.traffic import Traffic, Window, draw_traffic
 from signalrl.forecast.waves import steady_delay_s
@@ -60,6 +61,8 @@ class Outlook:
         left: Vehicles that pass the stop line, of the same shape.
         queue: Vehicles delayed there, by red and by others, as a mean over the bin.
         outside: Vehicles that wait there for room to enter the network.
+        judged: Vehicles by which it is judged whether there is a problem: queue and outside, with
+            the corrections of problems in place of those of queues.
         onset_s: Time after the begin from which an approach has a problem, to a third of a bin,
             ``(approaches, draws)``; NaN where it has none. See :func:`onset_bins`.
         part_s: Length in s of a part of a bin, in which gridlock is looked for.
@@ -77,6 +80,7 @@ class Outlook:
     left: FloatArray
     queue: FloatArray
     outside: FloatArray
+    judged: FloatArray
     onset_s: FloatArray
     part_s: float
     accumulation: FloatArray
@@ -96,7 +100,13 @@ class Outlook:
     @cached_property
     def problem(self) -> npt.NDArray[np.bool_]:
         """Whether an approach is at level of service E or F."""
-        return is_problem(self.queue + self.outside, self.left, self.bin_s)
+        return is_problem(self.judged, self.left, self.bin_s)
+
+    @property
+    def severity(self) -> FloatArray:
+        """How bad it gets, ``(approaches, draws)``; see :func:`severity`."""
+        found: FloatArray = severity(self.judged, self.left, self.bin_s).max(axis=0)
+        return found
 
 
 def delay_s(queue: npt.ArrayLike, left: npt.ArrayLike, bin_s: float) -> FloatArray:
@@ -111,10 +121,19 @@ def delay_s(queue: npt.ArrayLike, left: npt.ArrayLike, bin_s: float) -> FloatArr
     return found
 
 
+def severity(queue: npt.ArrayLike, left: npt.ArrayLike, bin_s: float) -> FloatArray:
+    """Return how bad it is: above 1 at level of service E or F with more than a few vehicles.
+
+    It is proportional to the queue, so that a factor on the queue is one on the severity.
+    """
+    few = np.asarray(queue) / FEW_VEHICLES
+    found: FloatArray = np.minimum(delay_s(queue, left, bin_s) / LEVEL_E_S, few)
+    return found
+
+
 def is_problem(queue: npt.ArrayLike, left: npt.ArrayLike, bin_s: float) -> npt.NDArray[np.bool_]:
     """Return where an approach is at level of service E or F, with more than a few vehicles."""
-    slow = delay_s(queue, left, bin_s) > LEVEL_E_S
-    found: npt.NDArray[np.bool_] = slow & (np.asarray(queue) > FEW_VEHICLES)
+    found: npt.NDArray[np.bool_] = severity(queue, left, bin_s) > 1.0
     return found
 
 
@@ -167,18 +186,23 @@ def look_ahead(
         bin_s: Length of a bin of the result in s, a multiple of the window's steps.
 
     Raises:
-        ConfigError: A venue has no roads, or the traffic has no date.
+        ConfigError: A venue has no roads, the traffic has no date, or the corrections are those of
+            another network.
         NetworkError: Nobody passes a signal.
         SimulationError: SUMO's router failed.
     """
     capacity = Capacity(find_movements(network))
     traffic = draw_traffic(scenario, registry, events, window, draws, seed)
     found = assign(scenario, capacity, traffic)
-    return outlook(capacity, found, traffic, bin_s)
+    return outlook(capacity, found, traffic, bin_s, corrections_of(scenario))
 
 
 def outlook(
-    capacity: Capacity, found: Assignment, traffic: Traffic, bin_s: float = BIN_S
+    capacity: Capacity,
+    found: Assignment,
+    traffic: Traffic,
+    bin_s: float = BIN_S,
+    corrections: Corrections | None = None,
 ) -> Outlook:
     """Load the network with all draws; see :func:`look_ahead`.
 
@@ -217,6 +241,13 @@ def outlook(
     queue *= waiting
     outside = whole.outside
     outside *= waiting
+    judged = queue + outside
+    if corrections is not None:
+        phases = traffic.phases(per_part)[:parts]
+        of_waiting, of_problems = corrections.factors(capacity.approaches, phases)
+        judged *= of_problems[:, :, None]
+        queue *= of_waiting[:, :, None]
+        outside *= of_waiting[:, :, None]
     counted = merged(whole.arrived, mean=False) * wrong
     counted += np.sqrt(counted) * random.standard_normal(counted.shape)
     volumes = turning.flows.sum(axis=1)
@@ -230,7 +261,8 @@ def outlook(
         merged(whole.left, mean=False),
         merged(queue, mean=True),
         merged(outside, mean=True),
-        onset_bins(queue + outside, whole.left, part_s) * part_s,
+        merged(judged, mean=True),
+        onset_bins(judged, whole.left, part_s) * part_s,
         part_s,
         whole.inside[:, np.unique(turning.hop_approach)].sum(axis=1),
         whole.ended.sum(axis=1) * (3600.0 / part_s),

@@ -14,6 +14,8 @@ from signalrl.forecast.turning import VEHICLE_M
 
 LEAST = 0.2
 """Problems less likely than this are not told."""
+WARN = 0.5
+"""Probability from which on an approach is warned of."""
 _BOUNDS = {"EB": "eastbound", "NB": "northbound", "WB": "westbound", "SB": "southbound"}
 
 

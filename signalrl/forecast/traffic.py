@@ -16,6 +16,7 @@ from signalrl.events.event import Event
 from signalrl.events.turnout import draw_turnout
 from signalrl.events.venues import Registry
 from signalrl.scenario.demand import profile_factors
+from signalrl.scenario.demand_schema import Phase
 from signalrl.scenario.event_demand import later, wall_offset_s
 from signalrl.scenario.schema import Scenario
 from signalrl.scenario.streams import stream
@@ -26,6 +27,10 @@ IntArray = npt.NDArray[np.intp]
 
 KINDS = ("usual", "arriving", "leaving")
 """Kinds of traffic: that of any day, and visitors on their way to an event and home."""
+
+
+PHASES: tuple[Phase, ...] = ("ingress", "egress")
+"""What visitors do: the kinds behind the first."""
 
 
 class Stream(NamedTuple):
@@ -109,6 +114,19 @@ class Traffic:
         for key, crowd in self.crowds.items():
             found[key] = np.bincount(crowd.step, minlength=steps) / self.draws
         return found
+
+    def phases(self, per_part: int) -> IntArray:
+        """Return what visitors do in parts of the window, by index in :data:`PHASES`.
+
+        A part in which nobody sets off belongs to the one before; -1 is before the first visitor.
+        """
+        parts = -(-self.window.steps // per_part)
+        numbers = np.zeros((2, parts))
+        for key, crowd in self.crowds.items():
+            numbers[key.kind - 1] += np.bincount(crowd.step // per_part, minlength=parts)
+        busy = numbers.any(axis=0)
+        last = np.maximum.accumulate(np.where(busy, np.arange(parts), -1))
+        return np.where(last < 0, -1, numbers.argmax(axis=0)[last])
 
     def visitors(self, kind: int, edges: Iterable[str]) -> FloatArray:
         """Return the visitors of a kind that set off on some edges, ``(steps, draws)``."""

@@ -204,6 +204,11 @@ class EventTraffic(Strict):
     vehicle: VehicleType = Field(
         VehicleType(reroutes=True), description="Vehicles of the visitors."
     )
+    corrections: str | None = Field(
+        None,
+        description="What past evenings taught of the forecast's errors (signalrl rehearse), "
+        "relative to the folder.",
+    )
 
     @model_validator(mode="after")
     def _is_consistent(self) -> EventTraffic:

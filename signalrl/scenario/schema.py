@@ -218,6 +218,12 @@ class Scenario(ScenarioFile):
         """The registry of venues, where there are events; raises as network_file does."""
         return None if self.events is None else locate(self.events.venues, self.folder, self.name)
 
+    @property
+    def corrections_file(self) -> Path | None:
+        """The corrections of forecasts, where there are some; raises as network_file does."""
+        text = None if self.events is None else self.events.corrections
+        return None if text is None else locate(text, self.folder, self.name)
+
     def check_files(self) -> None:
         """Make sure that all files are there.
 
@@ -227,3 +233,4 @@ class Scenario(ScenarioFile):
         events = () if self.events is None else (self.events.venues, *self.events.calendars)
         for text in (self.network, *self.routes, *self.additional, *events):
             locate(text, self.folder, self.name)
+        _ = self.corrections_file

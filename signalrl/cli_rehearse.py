@@ -1,0 +1,101 @@
+"""The command ``signalrl rehearse``: learn from simulated evenings where forecasts err."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from signalrl.errors import ConfigError
+from signalrl.events.scoring import detection, threshold_at
+from signalrl.forecast.corrections import learn_corrections, write_corrections
+from signalrl.forecast.days import season_of
+from signalrl.forecast.problems import WARN
+from signalrl.forecast.rehearsal import Rehearsal, cross_validated, rehearse
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.schema import Scenario
+
+CORRECTIONS = "corrections.csv"
+RECALL = 0.9
+
+
+def rehearse_evenings(
+    env: str, evenings: int, first: int, jobs: int, out: Path, console: Console
+) -> dict[str, Any]:
+    """Rehearse evenings of an environment's calendar and write what they teach into a folder.
+
+    Evenings that the folder holds are not driven again.
+
+    Args:
+        env: Name, id or folder of an environment with events.
+        evenings: How many.
+        first: Seed of the first.
+        jobs: Evenings at a time.
+        out: Folder for ``corrections.csv`` and the evenings.
+        console: Where progress is shown.
+
+    Returns:
+        How good forecasts are without corrections and with those that other evenings taught.
+
+    Raises:
+        ConfigError: The environment has no events, or the folder holds another's evenings.
+        SimulationError: SUMO failed.
+    """
+    scenario = load_scenario(env)
+    season_of(scenario)
+    folder = out / "evenings"
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = range(first, first + evenings)
+    found = {seed: Rehearsal.read(folder / f"{seed}.npz") for seed in seeds}
+    missing = [seed for seed, one in found.items() if one is None]
+    with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
+        waiting = {pool.submit(_rehearse, scenario, s, folder / f"{s}.npz"): s for s in missing}
+        try:
+            for done in as_completed(waiting):
+                found[waiting[done]] = one = done.result()
+                ready = sum(r is not None for r in found.values())
+                text = f"evening {ready} of {evenings}: {one.event}, {one.evening.phase}"
+                console.print(text, highlight=False, markup=False)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    rehearsals = [one for one in found.values() if one is not None]
+    approaches = rehearsals[0].approaches
+    if any(one.approaches != approaches for one in rehearsals):
+        raise ConfigError(
+            f"{out}: expected evenings of {scenario.name}, got some of another network; give "
+            "another --out"
+        )
+    learned = [one.evening for one in rehearsals]
+    write_corrections(learn_corrections(approaches, learned), out / CORRECTIONS)
+    happened = np.array([evening.problem for evening in learned])
+    scores = {}
+    for name, odds in zip(("without", "with"), cross_validated(approaches, learned), strict=True):
+        threshold = threshold_at(odds, happened, RECALL)
+        scores[name] = {
+            **asdict(detection(odds, happened, WARN)),
+            "precision_at_recall_0.9": detection(odds, happened, threshold).precision,
+        }
+    return {"env": scenario.name, "evenings": evenings, "scores": scores}
+
+
+def show(found: dict[str, Any], out: Path, console: Console) -> None:
+    """Print what corrections are good for."""
+    console.print(f"problems of {found['env']}, {found['evenings']} evenings, held out in turns:")
+    for name, score in found["scores"].items():
+        console.print(
+            f"  {name} corrections: found {score['recall']:.0%}, right {score['precision']:.0%}; "
+            f"right where 90% are found {score['precision_at_recall_0.9']:.0%}",
+            highlight=False,
+        )
+    console.print(f"corrections: {out / CORRECTIONS}", highlight=False)
+
+
+def _rehearse(scenario: Scenario, seed: int, path: Path) -> Rehearsal:
+    found = rehearse(scenario, seed)
+    found.write(path)
+    return found
