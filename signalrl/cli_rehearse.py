@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from signalrl.errors import ConfigError
+from signalrl.errors import ConfigError, SimulationError
 from signalrl.events.scoring import detection, threshold_at
 from signalrl.forecast.corrections import learn_corrections, write_corrections
 from signalrl.forecast.days import season_of
@@ -60,6 +60,11 @@ def rehearse_evenings(
                 ready = sum(r is not None for r in found.values())
                 text = f"evening {ready} of {evenings}: {one.event}, {one.evening.phase}"
                 console.print(text, highlight=False, markup=False)
+        except BrokenExecutor as error:
+            raise SimulationError(
+                f"expected evenings to end by themselves, got one whose process was killed ({error}); "
+                "the same command goes on from those that are finished"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -1,0 +1,208 @@
+"""Past evenings correct a forecast: towards what was seen, and no farther than they can say."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalrl.cli import main
+from signalrl.errors import ConfigError
+from signalrl.events.scoring import detection, threshold_at
+from signalrl.forecast.assignment import assign
+from signalrl.forecast.corrections import (
+    PRIOR_EVENINGS,
+    Corrections,
+    Evening,
+    learn_corrections,
+    read_corrections,
+    write_corrections,
+)
+from signalrl.forecast.days import drawn_part
+from signalrl.forecast.forecast import outlook, severity
+from signalrl.forecast.rehearsal import Rehearsal, cross_validated
+from signalrl.forecast.traffic import draw_traffic
+from signalrl.network.capacity import Capacity, find_movements
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season
+from signalrl.sumo.episode import scenario_network
+
+NAMES = ("a", "b", "c")
+DRAWS = 200
+
+
+def evening(
+    ratio: float = 1.0, problems: tuple[bool, ...] = (False, True, False), seed: int = 0
+) -> Evening:
+    """An evening before an event, with a severity around 1 at each approach."""
+    random = np.random.default_rng(seed)
+    foretold = np.array([50.0, 200.0, 80.0])
+    severities = np.exp(random.normal(0.0, 0.6, (3, DRAWS)))
+    return Evening("ingress", foretold, severities, ratio * foretold, np.array(problems))
+
+
+def test_who_has_seen_nothing_corrects_nothing() -> None:
+    found = learn_corrections(NAMES, [])
+    assert (found.queue == 1.0).all()
+    assert (found.problem == 1.0).all()
+    after = learn_corrections(NAMES, [evening(3.0)])
+    assert (after.queue[1] == 1.0).all()  # nobody has seen the end of an event
+    assert after.evenings == (1, 0)
+
+
+@given(st.integers(1, 40), st.floats(0.3, 4.0))
+def test_queues_come_near_what_was_seen_the_oftener_it_was(number: int, ratio: float) -> None:
+    found = learn_corrections(NAMES, [evening(ratio)] * number).queue[0]
+    expected = number / (number + PRIOR_EVENINGS) * np.log(ratio)
+    assert np.log(found) == pytest.approx(np.full(3, expected), abs=0.15)
+    more = learn_corrections(NAMES, [evening(ratio)] * (number + 1)).queue[0]
+    assert (abs(np.log(more)) >= abs(np.log(found)) - 1e-9).all()
+
+
+@given(st.integers(1, 30), st.integers(0, 1000))
+def test_problems_become_likelier_where_they_were(number: int, seed: int) -> None:
+    seen = [evening(problems=(False, True, i % 2 == 0), seed=seed + i) for i in range(number)]
+    never, always, _ = learn_corrections(NAMES, seen).problem[0]
+    assert never < 1.0 < always
+    more = [*seen, evening(problems=(False, True, False), seed=seed + number)]
+    less_still, more_still, _ = learn_corrections(NAMES, more).problem[0]
+    assert less_still < never
+    assert more_still > always
+
+
+def test_evenings_that_are_held_out_are_foretold_better() -> None:
+    """Two approaches that look alike to the model, of which one always fails."""
+    seen = [evening(problems=(False, True, i % 2 == 0), seed=i) for i in range(20)]
+    before, after = cross_validated(NAMES, seen)
+    happened = np.array([one.problem for one in seen])
+    assert ((after - happened) ** 2).mean() < 0.5 * ((before - happened) ** 2).mean()
+    assert (before == np.array([(one.severity > 1.0).mean(axis=1) for one in seen])).all()
+
+
+def test_a_factor_on_the_queue_is_one_on_the_severity() -> None:
+    random = np.random.default_rng(1)
+    queue, left = random.uniform(0.0, 40.0, (2, 50))
+    assert 3.0 * severity(queue, left, 900.0) == pytest.approx(severity(3.0 * queue, left, 900.0))
+
+
+def test_a_forecast_is_corrected_where_and_when_it_errs() -> None:
+    scenario = load_scenario("arena", settings={"events": {"phases": ["egress"]}})
+    season, capacity = load_season(scenario), Capacity(find_movements(scenario_network(scenario)))
+    _, part = drawn_part(scenario, season, 3)
+    traffic = draw_traffic(scenario, season.registry, part.events, part.window, 20)
+    found = assign(scenario, capacity, traffic, turns=1)
+    names, ones = capacity.approaches, np.ones((2, len(capacity.approaches)))
+    plain = outlook(capacity, found, traffic)
+    same = outlook(capacity, found, traffic, corrections=Corrections(names, ones, ones, (9, 9)))
+    assert (same.queue == plain.queue).all()
+    assert (same.problem == plain.problem).all()
+
+    worse = ones.copy()
+    worse[1, 7] = 2.0  # after an event
+    look = outlook(capacity, found, traffic, corrections=Corrections(names, worse, ones, (9, 9)))
+    others = np.arange(len(names)) != 7
+    assert (look.queue[:, others] == plain.queue[:, others]).all()
+    assert look.queue[2:, 7] == pytest.approx(2.0 * plain.queue[2:, 7])
+    assert (look.problem == plain.problem).all()
+    look = outlook(capacity, found, traffic, corrections=Corrections(names, ones, worse, (9, 9)))
+    assert (look.queue == plain.queue).all()
+    assert look.severity[7] == pytest.approx(2.0 * plain.severity[7])
+    assert (
+        np.nan_to_num(look.onset_s[7], nan=9e9).sum()
+        <= np.nan_to_num(plain.onset_s[7], nan=9e9).sum()
+    )
+
+    few = Corrections(names[1:], ones[:, 1:], ones[:, 1:], (9, 9))
+    with pytest.raises(ConfigError, match=f"expected those of the approach '{names[0]}'"):
+        outlook(capacity, found, traffic, corrections=few)
+
+
+def test_visitors_come_before_they_leave() -> None:
+    scenario = load_scenario("arena")
+    season = load_season(scenario)
+    _, part = drawn_part(scenario, season, 1)
+    traffic = draw_traffic(scenario, season.registry, part.events, part.window, 5)
+    phases = traffic.phases(10)
+    assert set(phases) <= {-1, 0, 1}
+    assert (np.diff(phases) >= 0).all()
+    usual = draw_traffic(scenario, season.registry, (), part.window, 5)
+    assert (usual.phases(10) == -1).all()
+
+
+def test_corrections_are_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "corrections.csv"
+    learned = learn_corrections(NAMES, [evening(2.0), evening(3.0, seed=1)])
+    write_corrections(learned, path)
+    read = read_corrections(path)
+    assert read.approaches == NAMES
+    assert read.evenings == (2, 0)
+    assert read.queue == pytest.approx(learned.queue, abs=1e-3)
+    assert read.problem == pytest.approx(learned.problem, abs=1e-3)
+
+
+HEAD = "approach,phase,queue,problem,evenings\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "expected the columns approach, phase, queue, problem, evenings, got none"),
+        ("a,b\n1,2\n", "got a, b"),
+        (HEAD + "a,ingress,0,1,3\n", "line 2: expected an approach, a phase"),
+        (HEAD + "a,ingress,nan,1,3\n", "line 2"),
+        (HEAD + "a,ingress,1,1\n", "line 2"),
+        (HEAD + "a,half-time,1,1,3\n", "got a,half-time,1,1,3"),
+        (HEAD + "a,ingress,1,1,3\n", "expected each approach once before events and once after"),
+        (HEAD, "expected each approach once"),
+    ],
+)
+def test_a_broken_table_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "corrections.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"corrections\.csv") as caught:
+        read_corrections(path)
+    assert told in str(caught.value)
+    with pytest.raises(ConfigError, match="expected a table of corrections"):
+        read_corrections(tmp_path / "missing.csv")
+
+
+def test_a_threshold_finds_what_it_is_to_find() -> None:
+    odds, happened = np.array([0.9, 0.8, 0.1, 0.6]), np.array([True, False, True, True])
+    for recall in (0.3, 0.6, 0.9, 1.0):
+        threshold = threshold_at(odds, happened, recall)
+        assert detection(odds, happened, threshold).recall >= recall
+        assert detection(odds, happened, threshold + 1e-9).recall < recall
+
+
+def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "short", tmp_path / "out"
+    shutil.copytree(load_scenario("arena").folder, folder)
+    file = folder / "scenario.yaml"
+    text = file.read_text().replace("end_s: 5400", "end_s: 1800")
+    text = text.replace("lead_s: {ingress: 4800,", "lead_s: {ingress: 1800,")
+    file.write_text(text.replace("  corrections: corrections.csv\n", ""))
+    command = ["rehearse", str(folder), "--evenings", "2", "--jobs", "2", "--out", str(out)]
+    assert main(command) == 0
+    assert "with corrections: found" in capsys.readouterr().out
+    (out / "evenings" / "2.npz").write_bytes(b"broken")  # is driven again
+    first = Rehearsal.read(out / "evenings" / "1.npz")
+    assert first is not None
+    assert main(command) == 0
+    assert "evening 2 of 2" in capsys.readouterr().out
+    learned = read_corrections(out / "corrections.csv")
+    assert learned.approaches == first.approaches
+    assert sum(learned.evenings) == 2
+    assert not (learned.queue == 1.0).all()
+
+    shutil.copy(out / "corrections.csv", folder)
+    file.write_text(text.replace("events:\n", "events:\n  corrections: corrections.csv\n", 1))
+    assert load_scenario(str(folder)).corrections_file == folder / "corrections.csv"
+    (folder / "corrections.csv").unlink()
+    with pytest.raises(ConfigError, match=r"corrections\.csv"):
+        load_scenario(str(folder))
