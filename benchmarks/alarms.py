@@ -20,14 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from signalrl.benchmark.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.events.scoring import detection
+from signalrl.forecast.corrections import corrections_of
 from signalrl.forecast.days import drawn_part
 from signalrl.forecast.forecast import DRAWS, look_ahead
 from signalrl.forecast.gridlock import WARN, gridlock_risk
 from signalrl.forecast.rehearsal import simulated
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
+from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.outputs import read_edges, read_trips
 
@@ -53,7 +54,7 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
     occasion, part = drawn_part(scenario, season, seed)
     around = () if quiet else part.events
     look = look_ahead(scenario, network, season.registry, around, part.window, draws)
-    risk = gridlock_risk(look, scenario.metering.diagram)
+    risk = gridlock_risk(look, scenario.metering.diagram, corrections_of(scenario))
     with simulated(scenario, network, seed) as (outputs, _):
         edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
     inside, outflow = accumulation_veh(edges, network), outflow_veh_h(trips, edges)

@@ -55,7 +55,7 @@ def evening(env: str, seed: int, out: Path) -> dict[str, Any]:
         found = assign(scenario, capacity, traffic)
         for name, corrections in taught.items():
             looks[name] = outlook(capacity, found, traffic, corrections=corrections)
-    parts = see(scenario, network, capacity, about.window, seed)
+    parts, _ = see(scenario, network, capacity, about.window, seed)
     seen = in_bins(parts)
     began = onset_bins(parts.waiting, parts.left, parts.bin_s) * parts.bin_s
     look = looks["forecast"]

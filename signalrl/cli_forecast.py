@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from signalrl.forecast.corrections import corrections_of
 from signalrl.forecast.days import next_day, parts_of_day, season_of
 from signalrl.forecast.forecast import look_ahead
 from signalrl.forecast.gridlock import Risk, gridlock_risk
@@ -68,7 +69,8 @@ def forecast_day(
     risks: tuple[Risk, ...] = ()
     if scenario.metering is not None:
         diagram = scenario.metering.diagram
-        risks = tuple(gridlock_risk(outlook, diagram) for outlook in outlooks)
+        taught = corrections_of(scenario)
+        risks = tuple(gridlock_risk(outlook, diagram, taught) for outlook in outlooks)
     forecast = DayForecast(
         *(scenario.name, day, draws, seed), parts, tuple(outlooks), problems, risks
     )

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from signalrl.errors import ConfigError, SimulationError
 from signalrl.events.scoring import detection, threshold_at
-from signalrl.forecast.corrections import learn_corrections, write_corrections
+from signalrl.forecast.corrections import DISTRICT, learn_corrections, write_corrections
 from signalrl.forecast.days import season_of
 from signalrl.forecast.problems import WARN
 from signalrl.forecast.rehearsal import Rehearsal, cross_validated, rehearse
@@ -62,24 +62,26 @@ def rehearse_evenings(
                 console.print(text, highlight=False, markup=False)
         except BrokenExecutor as error:
             raise SimulationError(
-                f"expected evenings to end by themselves, got one whose process was killed ({error}); "
-                "the same command goes on from those that are finished"
+                "expected evenings to end by themselves, got one whose process was killed; the "
+                "same command goes on from those that are finished"
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     rehearsals = [one for one in found.values() if one is not None]
-    approaches = rehearsals[0].approaches
-    if any(one.approaches != approaches for one in rehearsals):
+    places = rehearsals[0].places
+    if any(one.places != places for one in rehearsals):
         raise ConfigError(
             f"{out}: expected evenings of {scenario.name}, got some of another network; give "
             "another --out"
         )
     learned = [one.evening for one in rehearsals]
-    write_corrections(learn_corrections(approaches, learned), out / CORRECTIONS)
-    happened = np.array([evening.problem for evening in learned])
+    write_corrections(learn_corrections(places, learned), out / CORRECTIONS)
+    of_approaches = np.array(places) != DISTRICT
+    happened = np.array([evening.problem for evening in learned])[:, of_approaches]
     scores = {}
-    for name, odds in zip(("without", "with"), cross_validated(approaches, learned), strict=True):
+    for name, odds in zip(("without", "with"), cross_validated(places, learned), strict=True):
+        odds = odds[:, of_approaches]
         threshold = threshold_at(odds, happened, RECALL)
         scores[name] = {
             **asdict(detection(odds, happened, WARN)),

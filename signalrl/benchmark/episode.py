@@ -27,7 +27,6 @@ from signalrl.benchmark.approaches import (
     is_gridlocked,
 )
 from signalrl.benchmark.controllers import make_controller, write_program
-from signalrl.benchmark.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.benchmark.holds import GateHold, read_gates, read_own_edges
 from signalrl.benchmark.parameters import Value
 from signalrl.benchmark.programs import PROGRAMS, Site
@@ -40,6 +39,7 @@ from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.files import merged
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.course import SignalCourse
+from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import Outputs, scenario_network
 from signalrl.sumo.metered import GateCourse
 from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_trips

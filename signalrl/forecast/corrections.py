@@ -6,9 +6,10 @@ weather is forecast, too: the model's output is corrected, place by place, by wh
 said the like (Glahn and Lowry, "The use of Model Output Statistics (MOS) in objective weather
 forecasting", Journal of Applied Meteorology 11, 1972). Here two factors are learned for each
 approach, before events and after them: one on its queue, so that queues are right in the median,
-and one on the queue by which problems are judged, so that problems are as likely as they were.
-Both are drawn towards 1 where few evenings were seen (empirical Bayes; Efron and Morris, "Data
-analysis using Stein's estimator and its generalizations", JASA 70, 1975).
+and one on the queue by which problems are judged, so that problems are as likely as they were. A
+factor of the whole district does the same for its lock. All are drawn towards 1 where few evenings
+were seen (empirical Bayes; Efron and Morris, "Data analysis using Stein's estimator and its
+generalizations", Journal of the American Statistical Association 70, 1975).
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from signalrl.scenario.schema import Scenario
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-COLUMNS = ("approach", "phase", "queue", "problem", "evenings")
+DISTRICT = "(district)"
+"""The place of all of a district together, whose problem is that it locks."""
+COLUMNS = ("place", "phase", "queue", "problem", "evenings")
 PRIOR_EVENINGS = 2.0
 """So many evenings on which queues were as foretold count beside those that were seen."""
 PRIOR_SPREAD = 1.5
@@ -49,12 +52,13 @@ class Evening:
 
     Attributes:
         phase: Whether visitors came or left.
-        foretold: Vehicles that wait at each approach, summed over bins, in the median of all
-            draws, ``(approaches,)``.
-        severity: How bad it gets in each draw, ``(approaches, draws)``; see
-            :func:`signalrl.forecast.forecast.severity`.
+        foretold: Vehicles that wait at each place, summed over bins, in the median of all draws,
+            ``(places,)``; 0 for the district.
+        severity: How bad it gets in each draw, ``(places, draws)``; above 1 is a problem. See
+            :func:`signalrl.forecast.forecast.severity`, and for the district
+            :func:`signalrl.network.gridlock.stuck_on_end`.
         seen: Vehicles that waited, summed over the same bins.
-        problem: Whether there was a problem, ``(approaches,)``.
+        problem: Whether there was a problem, ``(places,)``.
     """
 
     phase: Phase
@@ -69,41 +73,41 @@ class Corrections:
     """Factors on what a forecast says.
 
     Attributes:
-        approaches: Edges before the stop lines.
-        queue: Factor on what waits there, ``(phases, approaches)``, phases as in
+        places: Edges before the stop lines, and :data:`DISTRICT` where there is one.
+        queue: Factor on what waits there, ``(phases, places)``, phases as in
             :data:`signalrl.forecast.traffic.PHASES`.
         problem: Factor on the queue by which problems are judged, likewise.
         evenings: How many evenings each phase has been seen, ``(phases,)``.
     """
 
-    approaches: tuple[str, ...]
+    places: tuple[str, ...]
     queue: FloatArray
     problem: FloatArray
     evenings: tuple[int, ...]
 
     def of_problems(self, phase: Phase) -> FloatArray:
-        """Return the factors by which problems of a phase are judged, ``(approaches,)``."""
+        """Return the factors by which problems of a phase are judged, ``(places,)``."""
         found: FloatArray = self.problem[PHASES.index(phase)]
         return found
 
     def factors(
-        self, approaches: Sequence[str], phases: npt.NDArray[np.intp]
+        self, places: Sequence[str], phases: npt.NDArray[np.intp]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return the factors on queues and for problems, ``(parts, approaches)`` each.
+        """Return the factors on queues and for problems, ``(parts, places)`` each.
 
         Args:
-            approaches: Those of the forecast.
+            places: Those of the forecast.
             phases: Index of the phase of each part, -1 where there are no visitors yet.
 
         Raises:
-            ConfigError: The corrections are those of other approaches.
+            ConfigError: The corrections are those of another network.
         """
-        if missing := sorted(set(approaches) - set(self.approaches)):
+        if missing := sorted(set(places) - set(self.places)):
             raise ConfigError(
                 f"corrections: expected those of the approach {missing[0]!r}, got none"
-                f"{suggestion(missing[0], self.approaches)}; learn them anew with signalrl rehearse"
+                f"{suggestion(missing[0], self.places)}; learn them anew with signalrl rehearse"
             )
-        columns = [self.approaches.index(name) for name in approaches]
+        columns = [self.places.index(name) for name in places]
         ones = np.ones((1, len(columns)), np.float32)
         found = (
             np.concatenate([of[:, columns].astype(np.float32), ones])[phases]
@@ -112,14 +116,14 @@ class Corrections:
         return next(found), next(found)
 
 
-def learn_corrections(approaches: Sequence[str], evenings: Sequence[Evening]) -> Corrections:
+def learn_corrections(places: Sequence[str], evenings: Sequence[Evening]) -> Corrections:
     """Learn the factors from evenings that were foretold without any.
 
     Args:
-        approaches: Edges before the stop lines, in the order of the evenings' arrays.
+        places: Those of the evenings' arrays.
         evenings: What was foretold and what was seen.
     """
-    shape = (len(PHASES), len(approaches))
+    shape = (len(PHASES), len(places))
     queue, problem = np.ones(shape), np.ones(shape)
     numbers = []
     for i, phase in enumerate(PHASES):
@@ -127,7 +131,7 @@ def learn_corrections(approaches: Sequence[str], evenings: Sequence[Evening]) ->
         numbers.append(len(mine))
         if mine:
             queue[i], problem[i] = _of_queues(mine), _of_problems(mine)
-    return Corrections(tuple(approaches), queue, problem, tuple(numbers))
+    return Corrections(tuple(places), queue, problem, tuple(numbers))
 
 
 def _of_queues(evenings: Sequence[Evening]) -> FloatArray:
@@ -154,12 +158,12 @@ def _of_problems(evenings: Sequence[Evening]) -> FloatArray:
 
 
 def write_corrections(corrections: Corrections, path: Path) -> None:
-    """Write corrections as CSV, a row per approach and phase."""
+    """Write corrections as CSV, a row per place and phase."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for i, phase in enumerate(PHASES):
-            for j, name in enumerate(corrections.approaches):
+            for j, name in enumerate(corrections.places):
                 factors = corrections.queue[i, j], corrections.problem[i, j]
                 number = corrections.evenings[i]
                 writer.writerow([name, phase, *(f"{factor:.3f}" for factor in factors), number])
@@ -186,10 +190,10 @@ def read_corrections(path: Path) -> Corrections:
                     factors = float(row["queue"]), float(row["problem"])
                     if row["phase"] not in found or not all(0.0 < f < math.inf for f in factors):
                         raise ValueError
-                    found[row["phase"]][row["approach"]] = (*factors, int(row["evenings"]))
+                    found[row["phase"]][row["place"]] = (*factors, int(row["evenings"]))
                 except (TypeError, ValueError):
                     raise ConfigError(
-                        f"{path}, line {reader.line_num}: expected an approach, a phase "
+                        f"{path}, line {reader.line_num}: expected a place, a phase "
                         f"({' or '.join(PHASES)}), two factors above 0 and a number of evenings, "
                         f"got {','.join(str(value) for value in row.values())}"
                     ) from None
@@ -198,7 +202,7 @@ def read_corrections(path: Path) -> Corrections:
     names = tuple(found[PHASES[0]])
     if not names or any(found[phase].keys() != set(names) for phase in PHASES):
         raise ConfigError(
-            f"{path}: expected each approach once before events and once after them, got others; "
+            f"{path}: expected each place once before events and once after them, got others; "
             "write it with signalrl rehearse"
         )
     table = np.array([[found[phase][name] for name in names] for phase in PHASES])

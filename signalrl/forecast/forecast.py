@@ -65,6 +65,8 @@ class Outlook:
             the corrections of problems in place of those of queues.
         onset_s: Time after the begin from which an approach has a problem, to a third of a bin,
             ``(approaches, draws)``; NaN where it has none. See :func:`onset_bins`.
+        phases: What visitors do in each part of a bin, ``(parts,)``; see
+            :meth:`signalrl.forecast.traffic.Traffic.phases`.
         part_s: Length in s of a part of a bin, in which gridlock is looked for.
         accumulation: Vehicles on the streets between signals, as a mean over the part, ``(parts,
             draws)``.
@@ -82,6 +84,7 @@ class Outlook:
     outside: FloatArray
     judged: FloatArray
     onset_s: FloatArray
+    phases: npt.NDArray[np.intp]
     part_s: float
     accumulation: FloatArray
     outflow_veh_h: FloatArray
@@ -242,8 +245,8 @@ def outlook(
     outside = whole.outside
     outside *= waiting
     judged = queue + outside
+    phases = traffic.phases(per_part)[:parts]
     if corrections is not None:
-        phases = traffic.phases(per_part)[:parts]
         of_waiting, of_problems = corrections.factors(capacity.approaches, phases)
         judged *= of_problems[:, :, None]
         queue *= of_waiting[:, :, None]
@@ -263,6 +266,7 @@ def outlook(
         merged(outside, mean=True),
         merged(judged, mean=True),
         onset_bins(judged, whole.left, part_s) * part_s,
+        phases,
         part_s,
         whole.inside[:, np.unique(turning.hop_approach)].sum(axis=1),
         whole.ended.sum(axis=1) * (3600.0 / part_s),

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from signalrl.forecast.corrections import DISTRICT, Corrections
 from signalrl.forecast.forecast import Outlook
-from signalrl.network.gridlock import Diagram, lock_bins
+from signalrl.network.gridlock import Diagram, stuck, stuck_on_end
 
 WARN = 0.5
 """Probability from which on an alarm is given."""
@@ -48,17 +49,29 @@ class Risk:
         return asdict(self) | {"begin": begin, "warns": self.warns, "text": self.sentence()}
 
 
-def gridlock_risk(outlook: Outlook, diagram: Diagram, threshold: float = WARN) -> Risk:
+def gridlock_risk(
+    outlook: Outlook,
+    diagram: Diagram,
+    corrections: Corrections | None = None,
+    threshold: float = WARN,
+) -> Risk:
     """Return the share of the draws that lock.
 
     Args:
         outlook: What may come.
         diagram: What the district discharges; measured under other programs than the stored ones,
             it moves the risk.
+        corrections: What past evenings taught.
         threshold: Probability from which on an alarm is given.
     """
-    begins = lock_bins(outlook.accumulation, outlook.outflow_veh_h, diagram, outlook.part_s)
+    bins = stuck(outlook.accumulation, outlook.outflow_veh_h, diagram)
+    if corrections is not None and DISTRICT in corrections.places:
+        _, factor = corrections.factors([DISTRICT], outlook.phases)
+        bins = bins * factor
+    runs = stuck_on_end(bins, outlook.part_s) > 1.0
+    locks = runs.any(axis=0)
     begin = None
-    if np.isfinite(begins).any():
-        begin = outlook.window.moment(float(np.nanmedian(begins)) * outlook.part_s)
-    return Risk(float(np.isfinite(begins).mean()), threshold, begin)
+    if locks.any():
+        first = float(np.median(runs[:, locks].argmax(axis=0)))
+        begin = outlook.window.moment(first * outlook.part_s)
+    return Risk(float(locks.mean()), threshold, begin)

@@ -13,16 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from signalrl.forecast.assignment import assign, read_roads
-from signalrl.forecast.corrections import Evening, learn_corrections
+from signalrl.forecast.corrections import DISTRICT, Evening, learn_corrections
 from signalrl.forecast.days import drawn_part, season_of
 from signalrl.forecast.forecast import BIN_S, DRAWS, PARTS, merged, outlook
 from signalrl.forecast.observed import Observed, observe
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
+from signalrl.network.gridlock import stuck, stuck_on_end
 from signalrl.network.model import Network
 from signalrl.scenario.demand import ROUTES
 from signalrl.scenario.schema import Scenario
+from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import Outputs, scenario_network, start_episode
+from signalrl.sumo.outputs import read_edges, read_trips
 
 FOLDS = 10
 
@@ -34,13 +37,13 @@ class Rehearsal:
     Attributes:
         event: Title of its event.
         people: How many were expected.
-        approaches: Edges before the stop lines.
+        places: Edges before the stop lines, and the district where its diagram is known.
         evening: What was foretold, without corrections, and what was seen.
     """
 
     event: str
     people: int
-    approaches: tuple[str, ...]
+    places: tuple[str, ...]
     evening: Evening
 
     def write(self, path: Path) -> None:
@@ -52,7 +55,7 @@ class Rehearsal:
                 file,
                 event=self.event,
                 people=self.people,
-                approaches=np.array(self.approaches),
+                places=np.array(self.places),
                 phase=one.phase,
                 foretold=one.foretold,
                 severity=one.severity,
@@ -69,7 +72,7 @@ class Rehearsal:
                 evening = Evening(
                     a["phase"].item(), a["foretold"], a["severity"], a["seen"], a["problem"]
                 )
-                names = tuple(a["approaches"].tolist())
+                names = tuple(a["places"].tolist())
                 return cls(a["event"].item(), int(a["people"]), names, evening)
         except (OSError, KeyError, ValueError, zipfile.BadZipFile):
             return None
@@ -96,11 +99,14 @@ def simulated(scenario: Scenario, network: Network, seed: int) -> Iterator[tuple
 
 def see(
     scenario: Scenario, network: Network, capacity: Capacity, window: Window, seed: int
-) -> Observed:
-    """Drive an episode and return what happened, in parts of a bin of forecasts."""
+) -> tuple[Observed, bool]:
+    """Drive an episode; return what happened in parts of a bin, and whether the district locked."""
     roads = read_roads(scenario, capacity)
     with simulated(scenario, network, seed) as (outputs, drawn):
-        return observe(outputs, [*scenario.route_files, drawn], roads, window, BIN_S / PARTS)
+        parts = observe(outputs, [*scenario.route_files, drawn], roads, window, BIN_S / PARTS)
+        edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
+    inside, outflow = accumulation_veh(edges, network), outflow_veh_h(trips, edges)
+    return parts, bool(has_locked(scenario.metering, inside, outflow))
 
 
 def in_bins(parts: Observed) -> Observed:
@@ -126,27 +132,33 @@ def rehearse(scenario: Scenario, seed: int, draws: int = DRAWS) -> Rehearsal:
     capacity = Capacity(find_movements(network))
     traffic = draw_traffic(scenario, season.registry, part.events, part.window, draws)
     look = outlook(capacity, assign(scenario, capacity, traffic), traffic)
-    seen = in_bins(see(scenario, network, capacity, part.window, seed))
-    evening = Evening(
-        occasion.phase,
-        np.median((look.queue + look.outside).sum(axis=0), axis=1),
-        look.severity,
+    parts, locks = see(scenario, network, capacity, part.window, seed)
+    seen = in_bins(parts)
+    places, foretold = capacity.approaches, np.median((look.queue + look.outside).sum(0), axis=1)
+    waited, severe, problem = (
         seen.waiting.sum(axis=0),
+        look.severity,
         np.asarray(seen.problem.any(axis=0)),
     )
-    people = occasion.event.attendance or 0
-    return Rehearsal(occasion.event.title, people, capacity.approaches, evening)
+    if scenario.metering is not None:
+        bins = stuck(look.accumulation, look.outflow_veh_h, scenario.metering.diagram)
+        of_district = stuck_on_end(bins, look.part_s).max(axis=0)
+        places = (*places, DISTRICT)
+        foretold, waited = np.append(foretold, 0.0), np.append(waited, 0.0)
+        severe, problem = np.vstack([severe, of_district]), np.append(problem, locks)
+    evening = Evening(occasion.phase, foretold, severe, waited, problem)
+    return Rehearsal(occasion.event.title, occasion.event.attendance or 0, places, evening)
 
 
 def cross_validated(
-    approaches: Sequence[str], evenings: Sequence[Evening]
+    places: Sequence[str], evenings: Sequence[Evening]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the odds of problems without corrections, and with those that others taught.
 
     Evenings are held out in turns, a tenth of each phase at a time.
 
     Returns:
-        Probabilities, ``(evenings, approaches)`` each.
+        Probabilities, ``(evenings, places)`` each.
     """
     before = np.array([(evening.severity > 1.0).mean(axis=1) for evening in evenings])
     after = before.copy()
@@ -154,7 +166,7 @@ def cross_validated(
     for fold in range(min(FOLDS, len(evenings))):
         mine = order[fold::FOLDS]
         others = [evening for i, evening in enumerate(evenings) if i not in mine]
-        learned = learn_corrections(approaches, others)
+        learned = learn_corrections(places, others)
         for i in mine:
             factor = learned.of_problems(evenings[i].phase)
             after[i] = (evenings[i].severity * factor[:, None] > 1.0).mean(axis=1)

@@ -61,10 +61,15 @@ def core_edges(network: Network) -> frozenset[str]:
 
 def stuck(
     accumulation_veh: npt.ArrayLike, outflow_veh_h: npt.ArrayLike, diagram: Diagram
-) -> npt.NDArray[np.bool_]:
-    """Return in which bins a district is over-full and lets hardly anybody out."""
-    full = np.asarray(accumulation_veh) > diagram.critical_veh
-    return full & (np.asarray(outflow_veh_h) < LOCKED_SHARE * diagram.capacity_veh_h)
+) -> FloatArray:
+    """Return how stuck a district is in each bin: over-full, and hardly anybody gets out.
+
+    Above 1 it is more than critical and lets out less than ``LOCKED_SHARE`` of its capacity.
+    """
+    full = np.asarray(accumulation_veh, np.float64) / diagram.critical_veh
+    least = LOCKED_SHARE * diagram.capacity_veh_h
+    found: FloatArray = np.minimum(full, least / np.maximum(np.asarray(outflow_veh_h), 1.0))
+    return found
 
 
 def locked(
@@ -89,9 +94,22 @@ def lock_bins(
     Returns:
         The first such bin for each of the further axes (evenings, draws); NaN where it never was.
     """
-    bins = stuck(accumulation_veh, outflow_veh_h, diagram)
+    runs = stuck_on_end(stuck(accumulation_veh, outflow_veh_h, diagram), bin_s) > 1.0
+    if not len(runs):
+        return np.full(runs.shape[1:], np.nan)
+    return np.where(runs.any(axis=0), runs.argmax(axis=0), np.nan)
+
+
+def stuck_on_end(bins: FloatArray, bin_s: float) -> FloatArray:
+    """Return how stuck a district is at least, in the quarter of an hour from each bin on.
+
+    Args:
+        bins: What :func:`stuck` returned, ``(bins, ...)``, or that times a factor.
+        bin_s: Length of a bin in s.
+    """
     needed = max(1, int(np.ceil(LOCKED_S / bin_s)))
     if len(bins) < needed:
-        return np.full(bins.shape[1:], np.nan)
-    runs = np.lib.stride_tricks.sliding_window_view(bins, needed, axis=0).all(axis=-1)
-    return np.where(runs.any(axis=0), runs.argmax(axis=0), np.nan)
+        return np.zeros((0, *bins.shape[1:]))
+    runs = np.lib.stride_tricks.sliding_window_view(bins, needed, axis=0)
+    found: FloatArray = runs.min(axis=-1)
+    return found

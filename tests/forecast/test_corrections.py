@@ -15,6 +15,7 @@ from signalrl.errors import ConfigError
 from signalrl.events.scoring import detection, threshold_at
 from signalrl.forecast.assignment import assign
 from signalrl.forecast.corrections import (
+    DISTRICT,
     PRIOR_EVENINGS,
     Corrections,
     Evening,
@@ -138,26 +139,26 @@ def test_corrections_are_a_table(tmp_path: Path) -> None:
     learned = learn_corrections(NAMES, [evening(2.0), evening(3.0, seed=1)])
     write_corrections(learned, path)
     read = read_corrections(path)
-    assert read.approaches == NAMES
+    assert read.places == NAMES
     assert read.evenings == (2, 0)
     assert read.queue == pytest.approx(learned.queue, abs=1e-3)
     assert read.problem == pytest.approx(learned.problem, abs=1e-3)
 
 
-HEAD = "approach,phase,queue,problem,evenings\n"
+HEAD = "place,phase,queue,problem,evenings\n"
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "expected the columns approach, phase, queue, problem, evenings, got none"),
+        ("", "expected the columns place, phase, queue, problem, evenings, got none"),
         ("a,b\n1,2\n", "got a, b"),
-        (HEAD + "a,ingress,0,1,3\n", "line 2: expected an approach, a phase"),
+        (HEAD + "a,ingress,0,1,3\n", "line 2: expected a place, a phase"),
         (HEAD + "a,ingress,nan,1,3\n", "line 2"),
         (HEAD + "a,ingress,1,1\n", "line 2"),
         (HEAD + "a,half-time,1,1,3\n", "got a,half-time,1,1,3"),
-        (HEAD + "a,ingress,1,1,3\n", "expected each approach once before events and once after"),
-        (HEAD, "expected each approach once"),
+        (HEAD + "a,ingress,1,1,3\n", "expected each place once before events and once after"),
+        (HEAD, "expected each place once"),
     ],
 )
 def test_a_broken_table_is_refused(tmp_path: Path, text: str, told: str) -> None:
@@ -196,7 +197,8 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     assert main(command) == 0
     assert "evening 2 of 2" in capsys.readouterr().out
     learned = read_corrections(out / "corrections.csv")
-    assert learned.approaches == first.approaches
+    assert learned.places == first.places
+    assert learned.places[-1] == DISTRICT
     assert sum(learned.evenings) == 2
     assert not (learned.queue == 1.0).all()
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from signalrl.forecast.corrections import DISTRICT, Corrections
 from signalrl.forecast.forecast import Outlook
 from signalrl.forecast.gridlock import gridlock_risk
 from signalrl.forecast.traffic import Window
@@ -14,6 +15,7 @@ from signalrl.network.gridlock import Diagram
 
 DIAGRAM = Diagram(critical_veh=500.0, capacity_veh_h=8000.0)
 DRAWS = 10
+PHASES = np.zeros(18, np.intp)
 
 
 def outlook(locking: int) -> Outlook:
@@ -24,8 +26,8 @@ def outlook(locking: int) -> Outlook:
     inside[15:, :locking], outflow[15:, :locking] = 900.0, 2000.0
     inside[11:13], outflow[11:13] = 900.0, 2000.0  # ten minutes are no gridlock
     one, nan = np.ones((6, 1, DRAWS)), np.full((1, DRAWS), np.nan)
-    approach = ("a",), np.ones(1), np.ones((6, 1)), one, one, one, one, nan
-    return Outlook(window, 900.0, *approach, 300.0, inside, outflow)
+    approach = ("a",), np.ones(1), np.ones((6, 1)), one, one, one, one, one, nan
+    return Outlook(window, 900.0, *approach, PHASES, 300.0, inside, outflow)
 
 
 @pytest.mark.parametrize(("locking", "warns"), [(0, False), (4, False), (5, True), (10, True)])
@@ -39,6 +41,17 @@ def test_the_risk_is_the_share_of_the_draws_that_lock(locking: int, warns: bool)
         assert f"{risk.begin:%H:%M}" == "19:15"
         assert "from 19:15" in risk.sentence()
     assert risk.to_dict()["warns"] is warns
+
+
+def test_past_evenings_correct_the_risk() -> None:
+    """The draws have twice the critical accumulation and half of what may come out, at most."""
+    two = np.ones((2, 2))
+    for factor, probability in ((1.0, 0.5), (0.6, 0.5), (0.5, 0.0), (1.3, 0.5)):
+        problem = two * np.array([1.0, factor])
+        taught = Corrections(("a", DISTRICT), two, problem, (9, 9))
+        assert gridlock_risk(outlook(5), DIAGRAM, taught).probability == probability
+    other = Corrections(("a",), two[:, :1], 0.1 * two[:, :1], (9, 9))
+    assert gridlock_risk(outlook(5), DIAGRAM, other).probability == 0.5
 
 
 def test_an_alarm_needs_what_its_threshold_says() -> None:
