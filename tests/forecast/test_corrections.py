@@ -185,8 +185,8 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     folder, out = tmp_path / "short", tmp_path / "out"
     shutil.copytree(load_scenario("arena").folder, folder)
     file = folder / "scenario.yaml"
-    text = file.read_text().replace("end_s: 5400", "end_s: 1800")
-    text = text.replace("lead_s: {ingress: 4800,", "lead_s: {ingress: 1800,")
+    text = file.read_text().replace("end_s: 5400", "end_s: 900")
+    text = text.replace("lead_s: {ingress: 4800,", "lead_s: {ingress: 900,")
     file.write_text(text.replace("  corrections: corrections.csv\n", ""))
     command = ["rehearse", str(folder), "--evenings", "2", "--jobs", "2", "--out", str(out)]
     assert main(command) == 0
