@@ -147,6 +147,7 @@ def rehearse(
     env: Annotated[str, typer.Argument(metavar="ENV", help="Environment with a calendar.")],
     evenings: Annotated[int, typer.Option(min=2, help="How many evenings are simulated.")] = 40,
     first: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the first.")] = 1,
+    draws: Annotated[int, typer.Option(min=20, help="How often each is drawn.")] = 200,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Evenings at a time; one per core by default.")
     ] = None,
@@ -166,7 +167,7 @@ def rehearse(
 
         console = Console(stderr=as_json)
         together = jobs or len(os.sched_getaffinity(0))
-        found = rehearse_evenings(env, evenings, first, together, target, console)
+        found = rehearse_evenings(env, evenings, first, draws, together, target, console)
     if as_json:
         _print_json(found)
     else:

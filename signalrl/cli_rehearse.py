@@ -24,7 +24,7 @@ RECALL = 0.9
 
 
 def rehearse_evenings(
-    env: str, evenings: int, first: int, jobs: int, out: Path, console: Console
+    env: str, evenings: int, first: int, draws: int, jobs: int, out: Path, console: Console
 ) -> dict[str, Any]:
     """Rehearse evenings of an environment's calendar and write what they teach into a folder.
 
@@ -34,6 +34,7 @@ def rehearse_evenings(
         env: Name, id or folder of an environment with events.
         evenings: How many.
         first: Seed of the first.
+        draws: How many evenings each forecast draws.
         jobs: Evenings at a time.
         out: Folder for ``corrections.csv`` and the evenings.
         console: Where progress is shown.
@@ -53,7 +54,9 @@ def rehearse_evenings(
     found = {seed: Rehearsal.read(folder / f"{seed}.npz") for seed in seeds}
     missing = [seed for seed, one in found.items() if one is None]
     with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
-        waiting = {pool.submit(_rehearse, scenario, s, folder / f"{s}.npz"): s for s in missing}
+        waiting = {
+            pool.submit(_rehearse, scenario, s, draws, folder / f"{s}.npz"): s for s in missing
+        }
         try:
             for done in as_completed(waiting):
                 found[waiting[done]] = one = done.result()
@@ -102,7 +105,7 @@ def show(found: dict[str, Any], out: Path, console: Console) -> None:
     console.print(f"corrections: {out / CORRECTIONS}", highlight=False)
 
 
-def _rehearse(scenario: Scenario, seed: int, path: Path) -> Rehearsal:
-    found = rehearse(scenario, seed)
+def _rehearse(scenario: Scenario, seed: int, draws: int, path: Path) -> Rehearsal:
+    found = rehearse(scenario, seed, draws)
     found.write(path)
     return found
