@@ -148,6 +148,10 @@ def rehearse(
     evenings: Annotated[int, typer.Option(min=2, help="How many evenings are simulated.")] = 40,
     first: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the first.")] = 1,
     draws: Annotated[int, typer.Option(min=20, help="How often each is drawn.")] = 200,
+    end_s: Annotated[
+        float | None,
+        typer.Option(help="End in simulated s in place of the environment's; locks come late."),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Evenings at a time; one per core by default.")
     ] = None,
@@ -167,7 +171,7 @@ def rehearse(
 
         console = Console(stderr=as_json)
         together = jobs or len(os.sched_getaffinity(0))
-        found = rehearse_evenings(env, evenings, first, draws, together, target, console)
+        found = rehearse_evenings(env, evenings, first, draws, end_s, together, target, console)
     if as_json:
         _print_json(found)
     else:

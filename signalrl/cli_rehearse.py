@@ -24,7 +24,14 @@ RECALL = 0.9
 
 
 def rehearse_evenings(
-    env: str, evenings: int, first: int, draws: int, jobs: int, out: Path, console: Console
+    env: str,
+    evenings: int,
+    first: int,
+    draws: int,
+    end_s: float | None,
+    jobs: int,
+    out: Path,
+    console: Console,
 ) -> dict[str, Any]:
     """Rehearse evenings of an environment's calendar and write what they teach into a folder.
 
@@ -35,6 +42,7 @@ def rehearse_evenings(
         evenings: How many.
         first: Seed of the first.
         draws: How many evenings each forecast draws.
+        end_s: End of the evenings in simulated s; that of the environment by default.
         jobs: Evenings at a time.
         out: Folder for ``corrections.csv`` and the evenings.
         console: Where progress is shown.
@@ -46,7 +54,7 @@ def rehearse_evenings(
         ConfigError: The environment has no events, or the folder holds another's evenings.
         SimulationError: SUMO failed.
     """
-    scenario = load_scenario(env)
+    scenario = load_scenario(env, settings={} if end_s is None else {"end_s": end_s})
     season_of(scenario)
     folder = out / "evenings"
     folder.mkdir(parents=True, exist_ok=True)
