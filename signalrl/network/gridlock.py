@@ -75,15 +75,7 @@ def stuck(
 def locked(
     accumulation_veh: npt.ArrayLike, outflow_veh_h: npt.ArrayLike, diagram: Diagram, bin_s: float
 ) -> npt.NDArray[np.bool_]:
-    """Return whether a district locked; arguments and shape as in :func:`lock_bins`."""
-    found = lock_bins(accumulation_veh, outflow_veh_h, diagram, bin_s)
-    return np.asarray(np.isfinite(found))
-
-
-def lock_bins(
-    accumulation_veh: npt.ArrayLike, outflow_veh_h: npt.ArrayLike, diagram: Diagram, bin_s: float
-) -> FloatArray:
-    """Return the bin from which on a district was stuck for a quarter of an hour on end.
+    """Return whether a district locked: it was stuck for a quarter of an hour on end.
 
     Args:
         accumulation_veh: Vehicles in it, as a mean over each bin, ``(bins, ...)``.
@@ -92,12 +84,10 @@ def lock_bins(
         bin_s: Length of a bin in s.
 
     Returns:
-        The first such bin for each of the further axes (evenings, draws); NaN where it never was.
+        One answer for each of the further axes: evenings, draws.
     """
-    runs = stuck_on_end(stuck(accumulation_veh, outflow_veh_h, diagram), bin_s) > 1.0
-    if not len(runs):
-        return np.full(runs.shape[1:], np.nan)
-    return np.where(runs.any(axis=0), runs.argmax(axis=0), np.nan)
+    bins = stuck(accumulation_veh, outflow_veh_h, diagram)
+    return np.asarray((stuck_on_end(bins, bin_s) > 1.0).any(axis=0))
 
 
 def stuck_on_end(bins: FloatArray, bin_s: float) -> FloatArray:
