@@ -77,7 +77,10 @@ def learn_from(
     skills = held_out(days, prior, prior_events)
     if out is not None:
         write_venues(out, learned, counts.name)
-    if picture is not None and learned.profiles:
+    told = [str(note) for note in notes]
+    if picture is not None and not learned.profiles:
+        told.insert(0, f"{picture} was not drawn: no kind has enough events to be learned")
+    elif picture is not None:
         from signalrl.benchmark.profile_figure import profile_figure
 
         profile_figure(days, prior, learned).savefig(picture, facecolor="white")
@@ -89,7 +92,7 @@ def learn_from(
         "profiles": [_plain(profile) for profile in learned.profiles],
         "uncertainty": learned.registry.uncertainty.model_dump(mode="json"),
         "held_out": [asdict(skill) for skill in skills],
-        "notes": [str(note) for note in notes],
+        "notes": told,
     }
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+import signal
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from signalrl.errors import ConfigError, SimulationError
+from signalrl.errors import ConfigError, SignalRLError, SimulationError
 from signalrl.events.scoring import detection, threshold_at
 from signalrl.forecast.corrections import DISTRICT, learn_corrections, write_corrections
 from signalrl.forecast.days import season_of
@@ -18,6 +22,7 @@ from signalrl.forecast.problems import WARN
 from signalrl.forecast.rehearsal import Rehearsal, cross_validated, rehearse
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.schema import Scenario
+from signalrl.sumo.process import die_with_parent
 
 CORRECTIONS = "corrections.csv"
 RECALL = 0.9
@@ -61,24 +66,12 @@ def rehearse_evenings(
     seeds = range(first, first + evenings)
     found = {seed: Rehearsal.read(folder / f"{seed}.npz") for seed in seeds}
     missing = [seed for seed, one in found.items() if one is None]
-    with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
-        waiting = {
-            pool.submit(_rehearse, scenario, s, draws, folder / f"{s}.npz"): s for s in missing
-        }
-        try:
-            for done in as_completed(waiting):
-                found[waiting[done]] = one = done.result()
-                ready = sum(r is not None for r in found.values())
-                text = f"evening {ready} of {evenings}: {one.event}, {one.evening.phase}"
-                console.print(text, highlight=False, markup=False)
-        except BrokenExecutor as error:
-            raise SimulationError(
-                "expected evenings to end by themselves, got one whose process was killed; the "
-                "same command goes on from those that are finished"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for seed in _drive(scenario, missing, draws, folder, jobs):
+        found[seed] = one = Rehearsal.read(folder / f"{seed}.npz")
+        assert one is not None
+        ready = sum(r is not None for r in found.values())
+        text = f"evening {ready} of {evenings}: {one.event}, {one.evening.phase}"
+        console.print(text, highlight=False, markup=False)
     rehearsals = [one for one in found.values() if one is not None]
     places = rehearsals[0].places
     if any(one.places != places for one in rehearsals):
@@ -113,7 +106,51 @@ def show(found: dict[str, Any], out: Path, console: Console) -> None:
     console.print(f"corrections: {out / CORRECTIONS}", highlight=False)
 
 
-def _rehearse(scenario: Scenario, seed: int, draws: int, path: Path) -> Rehearsal:
-    found = rehearse(scenario, seed, draws)
-    found.write(path)
-    return found
+def _drive(
+    scenario: Scenario, seeds: Sequence[int], draws: int, folder: Path, jobs: int
+) -> Iterator[int]:
+    """Rehearse evenings, each in a process of its own; yield the seeds of those that ended."""
+    context, left = get_context("spawn"), list(reversed(seeds))
+    running: dict[Connection[str, str], tuple[int, BaseProcess]] = {}
+    try:
+        while left or running:
+            while left and len(running) < jobs:
+                seed = left.pop()
+                ours, theirs = context.Pipe(duplex=False)
+                about = scenario, seed, draws, folder / f"{seed}.npz", theirs
+                started = context.Process(target=_rehearse, args=about)
+                started.start()
+                theirs.close()
+                running[ours] = seed, started
+            ready = wait(list(running))
+            for answer in [answer for answer in running if answer in ready]:
+                seed, process = running.pop(answer)
+                try:
+                    wrong = str(answer.recv())
+                except EOFError:
+                    wrong = "its process was killed"
+                process.join()
+                if wrong:
+                    raise SimulationError(
+                        f"evening {seed}: {wrong}; the same command goes on from those that are "
+                        "finished"
+                    )
+                yield seed
+    finally:
+        for _, process in running.values():
+            process.kill()
+            process.join()
+
+
+def _rehearse(
+    scenario: Scenario, seed: int, draws: int, path: Path, answer: Connection[str, str]
+) -> None:
+    """Rehearse an evening, write it, and answer what went wrong."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, too
+    try:
+        rehearse(scenario, seed, draws).write(path)
+    except SignalRLError as error:
+        answer.send(str(error))
+    else:
+        answer.send("")

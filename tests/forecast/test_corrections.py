@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +211,21 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     (folder / "corrections.csv").unlink()
     with pytest.raises(ConfigError, match=r"corrections\.csv"):
         load_scenario(str(folder))
+
+
+def test_an_evening_that_is_killed_is_told_and_leaves_nothing_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def kill() -> None:
+        while not (running := active_children()):
+            time.sleep(0.01)
+        running[0].kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    command = ["rehearse", "arena", "--evenings", "3", "--jobs", "2", "--out", str(tmp_path)]
+    assert main(command) == 1
+    killer.join()
+    assert "its process was killed; the same command goes on" in capsys.readouterr().err
+    assert not active_children()
+    assert list((tmp_path / "evenings").iterdir()) == []

@@ -78,6 +78,14 @@ def test_the_command_learns_from_it(
     assert "arena.sports" in out.read_text()
     assert main(arguments) == 0
     assert "held out" in capsys.readouterr().out
+    few = counts.with_name("few.csv")  # one match of three
+    first = str(matches()[0].begin.date())
+    head, *lines = counts.read_text().splitlines()
+    few.write_text("\n".join([head, *(line for line in lines if line.startswith(first))]))
+    picture.unlink()
+    assert main(["learn", str(few), "--env", "arena", "--picture", str(picture)]) == 0
+    assert "learned.svg was not drawn" in " ".join(capsys.readouterr().out.split())
+    assert not picture.exists()
 
 
 def test_days_without_counts_are_bad_input(
