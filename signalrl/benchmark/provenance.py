@@ -24,8 +24,7 @@ _DISTRIBUTIONS = (
 _SHAPES_EPISODES = (
     *("control", "deploy", "env", "events", "forecast", "network", "scenario", "sumo"),
     *("benchmark/approaches.py", "benchmark/controllers.py", "benchmark/episode.py"),
-    *("benchmark/district.py", "benchmark/holds.py"),
-    *("benchmark/programs", "learning/export.py"),
+    *("benchmark/holds.py", "benchmark/programs", "learning/export.py"),
 )
 """The sources that decide what happens in an episode."""
 _WATCHED = ("signalrl", "envs", "benchmarks/suites")

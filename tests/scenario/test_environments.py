@@ -42,7 +42,7 @@ def test_environment_says_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", scenario_names())
 def test_folder_holds_data_only(name: str) -> None:
     kinds = {path.suffix for path in (envs_folder() / name).iterdir()}
-    assert kinds <= {".yaml", ".md", ".xml", ".svg", ".sh", ".ics"}
+    assert kinds <= {".yaml", ".csv", ".md", ".xml", ".svg", ".sh", ".ics"}
 
 
 @pytest.mark.parametrize("name", [name for name in scenario_names() if "resco" in name])
