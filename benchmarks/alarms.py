@@ -13,10 +13,9 @@ import argparse
 import csv
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
 from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.fresh import run_fresh
 from signalrl.sumo.outputs import read_edges, read_trips
 
 CALENDARS = ["season.ics", "held-out-m.ics", "held-out-l.ics", "held-out-xl.ics"]
@@ -41,11 +41,8 @@ QUIET = 5
 """Every so many evenings there is no event."""
 
 
-def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
-    """Forecast an evening and simulate it; return whether it was to lock, and whether it did."""
-    path = out / f"{env}-{seed}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
+def evening(env: str, draws: int, out: Path, seed: int) -> None:
+    """Forecast an evening and simulate it; write whether it was to lock, and whether it did."""
     quiet = seed % QUIET == 0
     events = {"calendars": CALENDARS, "probability": 0.0 if quiet else 1.0}
     settings = {"end_s": END_S, "events": events}
@@ -72,8 +69,14 @@ def evening(env: str, seed: int, draws: int, out: Path) -> dict[str, Any]:
         "drawn_inside": np.rint(look.accumulation).astype(int).tolist(),
         "drawn_outflow": np.rint(look.outflow_veh_h).astype(int).tolist(),
     }
-    path.write_text(json.dumps(result))
-    return result
+    path = _kept(env, out, seed)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(result))
+    part.replace(path)
+
+
+def _kept(env: str, out: Path, seed: int) -> Path:
+    return out / f"{env}-{seed}.json"
 
 
 def main() -> int:
@@ -89,17 +92,12 @@ def main() -> int:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.first, arguments.first + arguments.evenings)
-    rows = []
-    # A simulation is bit-reproducible only in a fresh process.
-    with ProcessPoolExecutor(arguments.jobs, max_tasks_per_child=1) as pool:
-        waiting = [
-            pool.submit(evening, arguments.env, seed, arguments.draws, arguments.out)
-            for seed in seeds
-        ]
-        for done in as_completed(waiting):
-            rows.append(done.result())
-            print(f"{len(rows)} of {len(seeds)} evenings", file=sys.stderr, flush=True)
-    rows.sort(key=lambda row: row["seed"])
+    files = {seed: _kept(arguments.env, arguments.out, seed) for seed in seeds}
+    missing = [seed for seed, path in files.items() if not path.is_file()]
+    work = partial(evening, arguments.env, arguments.draws, arguments.out)
+    for number, _ in enumerate(run_fresh(work, missing, arguments.jobs), 1):
+        print(f"{number} of {len(missing)} evenings", file=sys.stderr, flush=True)
+    rows = [json.loads(path.read_text()) for path in files.values()]
     with (arguments.out / "evenings.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, KEPT, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()

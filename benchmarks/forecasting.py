@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +31,16 @@ from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
 from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.fresh import run_fresh
 
 CALENDARS = ["held-out-m.ics", "held-out-l.ics"]
 FEWEST_VEH_H = 20.0
 """Approaches with less demand say nothing about counts."""
 
 
-def evening(env: str, seed: int, out: Path) -> dict[str, Any]:
-    """Simulate an evening and forecast it; return what is to be scored."""
-    path = out / f"{env}-{seed}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
+def evening(out: Path, task: tuple[str, int]) -> None:
+    """Simulate an evening and forecast it; write what is to be scored."""
+    env, seed = task
     scenario = load_scenario(env, settings={"events": {"calendars": CALENDARS}})
     network, season = scenario_network(scenario), load_season(scenario)
     occasion, about = drawn_part(scenario, season, seed)
@@ -79,8 +78,14 @@ def evening(env: str, seed: int, out: Path) -> dict[str, Any]:
             "p_problem": one.problem.any(axis=0).mean(axis=1).tolist(),
             "onset_s": _onsets(one),
         }
-    path.write_text(json.dumps(result))
-    return result
+    path = _kept(out, task)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(result))
+    part.replace(path)
+
+
+def _kept(out: Path, task: tuple[str, int]) -> Path:
+    return out / f"{task[0]}-{task[1]}.json"
 
 
 def _onsets(look: Outlook) -> list[float]:
@@ -138,14 +143,11 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.first, arguments.first + arguments.evenings)
     tasks = [(env, seed) for env in arguments.envs for seed in seeds]
-    rows = []
-    # A simulation is bit-reproducible only in a fresh process.
-    with ProcessPoolExecutor(arguments.jobs, max_tasks_per_child=1) as pool:
-        waiting = [pool.submit(evening, env, seed, arguments.out) for env, seed in tasks]
-        for done in as_completed(waiting):
-            rows.append(done.result())
-            print(f"{len(rows)} of {len(tasks)} evenings", file=sys.stderr, flush=True)
-    rows.sort(key=lambda row: (row["env"], row["seed"]))
+    missing = [task for task in tasks if not _kept(arguments.out, task).is_file()]
+    work = partial(evening, arguments.out)
+    for number, _ in enumerate(run_fresh(work, missing, arguments.jobs), 1):
+        print(f"{number} of {len(missing)} evenings", file=sys.stderr, flush=True)
+    rows = [json.loads(_kept(arguments.out, task).read_text()) for task in tasks]
     scores: dict[str, Any] = {}
     for name in ("forecast", "uncorrected"):
         by_env = {env: [row for row in rows if row["env"] == env] for env in arguments.envs}

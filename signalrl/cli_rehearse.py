@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
+import json
 from dataclasses import asdict
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from signalrl.errors import ConfigError, SignalRLError, SimulationError
+from signalrl.errors import ConfigError
 from signalrl.events.scoring import detection, threshold_at
 from signalrl.forecast.corrections import DISTRICT, learn_corrections, write_corrections
 from signalrl.forecast.days import season_of
@@ -22,9 +19,9 @@ from signalrl.forecast.problems import WARN
 from signalrl.forecast.rehearsal import Rehearsal, cross_validated, rehearse
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.process import die_with_parent
+from signalrl.sumo.fresh import run_fresh
 
-CORRECTIONS = "corrections.csv"
+CORRECTIONS, TERMS = "corrections.csv", "rehearsal.json"
 RECALL = 0.9
 
 
@@ -56,17 +53,19 @@ def rehearse_evenings(
         How good forecasts are without corrections and with those that other evenings taught.
 
     Raises:
-        ConfigError: The environment has no events, or the folder holds another's evenings.
+        ConfigError: The environment has no events, or the folder holds other evenings: of another
+            environment, length or number of draws.
         SimulationError: SUMO failed.
     """
     scenario = load_scenario(env, settings={} if end_s is None else {"end_s": end_s})
     season_of(scenario)
     folder = out / "evenings"
     folder.mkdir(parents=True, exist_ok=True)
+    _same_terms(scenario, draws, out)
     seeds = range(first, first + evenings)
     found = {seed: Rehearsal.read(folder / f"{seed}.npz") for seed in seeds}
     missing = [seed for seed, one in found.items() if one is None]
-    for seed in _drive(scenario, missing, draws, folder, jobs):
+    for seed in run_fresh(partial(_rehearse, scenario, draws, folder), missing, jobs):
         found[seed] = one = Rehearsal.read(folder / f"{seed}.npz")
         assert one is not None
         ready = sum(r is not None for r in found.values())
@@ -74,11 +73,6 @@ def rehearse_evenings(
         console.print(text, highlight=False, markup=False)
     rehearsals = [one for one in found.values() if one is not None]
     places = rehearsals[0].places
-    if any(one.places != places for one in rehearsals):
-        raise ConfigError(
-            f"{out}: expected evenings of {scenario.name}, got some of another network; give "
-            "another --out"
-        )
     learned = [one.evening for one in rehearsals]
     write_corrections(learn_corrections(places, learned), out / CORRECTIONS)
     of_approaches = np.array(places) != DISTRICT
@@ -106,51 +100,22 @@ def show(found: dict[str, Any], out: Path, console: Console) -> None:
     console.print(f"corrections: {out / CORRECTIONS}", highlight=False)
 
 
-def _drive(
-    scenario: Scenario, seeds: Sequence[int], draws: int, folder: Path, jobs: int
-) -> Iterator[int]:
-    """Rehearse evenings, each in a process of its own; yield the seeds of those that ended."""
-    context, left = get_context("spawn"), list(reversed(seeds))
-    running: dict[Connection[str, str], tuple[int, BaseProcess]] = {}
+def _same_terms(scenario: Scenario, draws: int, out: Path) -> None:
+    """Write on what terms evenings are rehearsed; raise where the folder has those of others."""
+    path = out / TERMS
+    terms = {"env": scenario.name, "end_s": scenario.end_s, "draws": draws}
     try:
-        while left or running:
-            while left and len(running) < jobs:
-                seed = left.pop()
-                ours, theirs = context.Pipe(duplex=False)
-                about = scenario, seed, draws, folder / f"{seed}.npz", theirs
-                started = context.Process(target=_rehearse, args=about)
-                started.start()
-                theirs.close()
-                running[ours] = seed, started
-            ready = wait(list(running))
-            for answer in [answer for answer in running if answer in ready]:
-                seed, process = running.pop(answer)
-                try:
-                    wrong = str(answer.recv())
-                except EOFError:
-                    wrong = "its process was killed"
-                process.join()
-                if wrong:
-                    raise SimulationError(
-                        f"evening {seed}: {wrong}; the same command goes on from those that are "
-                        "finished"
-                    )
-                yield seed
-    finally:
-        for _, process in running.values():
-            process.kill()
-            process.join()
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        path.write_text(json.dumps(terms) + "\n", encoding="utf-8")
+        return
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: expected the terms of a rehearsal, got {error}") from error
+    if before != terms:
+        raise ConfigError(
+            f"{out}: expected evenings of {terms}, got some of {before}; give another --out"
+        )
 
 
-def _rehearse(
-    scenario: Scenario, seed: int, draws: int, path: Path, answer: Connection[str, str]
-) -> None:
-    """Rehearse an evening, write it, and answer what went wrong."""
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, too
-    try:
-        rehearse(scenario, seed, draws).write(path)
-    except SignalRLError as error:
-        answer.send(str(error))
-    else:
-        answer.send("")
+def _rehearse(scenario: Scenario, draws: int, folder: Path, seed: int) -> None:
+    rehearse(scenario, seed, draws).write(folder / f"{seed}.npz")

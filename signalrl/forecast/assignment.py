@@ -37,8 +37,8 @@ PERIOD_S = 1800.0
 """Length of a period in which drivers take the same ways, while visitors are on the road."""
 SEEN_S = 600.0
 """Time over which the travel times that drivers know are means."""
-VEHICLES_PER_SAMPLE = 6.0
-MOST_SAMPLES = 4
+SETTING_OFF = (0.5, 1 / 6, 5 / 6)
+"""Parts of a period after which the drivers of one turn set off, those of the next, and so on."""
 SLOWEST_S = 200.0
 """Longest delay on an approach that drivers reckon with."""
 _DRAWS = 4
@@ -77,16 +77,17 @@ def assign(
     """
     roads = read_roads(scenario, capacity)
     plan = _Plan(traffic)
-    samples = [plan.samples(find_ways(scenario, plan.trips, seed=1))]
+    samples = [plan.samples(find_ways(scenario, plan.trips(0), seed=1))]
     found = _assignment(capacity, roads, samples, plan)
     if not found.turning.entries:
         raise NetworkError(
             f"{scenario.name}: expected traffic that passes a signal, got none; look at the ends "
             "of its flows and at the gates and car parks of its venues"
         )
+    few = traffic.chosen(np.arange(min(_DRAWS, traffic.draws)))
     for turn in range(1, turns):
-        times_s = _times_s(capacity, roads, found, traffic, plan)
-        ways = find_ways(scenario, plan.trips, times_s, SEEN_S, seed=turn + 1)
+        times_s = _times_s(capacity, roads, found, few, plan)
+        ways = find_ways(scenario, plan.trips(turn), times_s, SEEN_S, seed=turn + 1)
         samples = [*samples, plan.samples(ways)][-TOGETHER:]
         found = _assignment(capacity, roads, samples, plan)
     return found
@@ -135,7 +136,7 @@ def backwards(edge: Any) -> Iterator[str]:
 
 
 class _Plan:
-    """The sample of drivers whose ways are sought.
+    """The sample of drivers whose ways are sought: in each turn one of each stream and period.
 
     Periods are half an hour long from the begin of the window on; those without visitors are one,
     and its drivers set off in the busiest half hour of them.
@@ -163,8 +164,7 @@ class _Plan:
         ends = np.flatnonzero(np.diff(np.concatenate([[0], wanted, [0]])))
         self.spans = [(int(a), int(b)) for a, b in ends.reshape(-1, 2)]
         hours = np.bincount(slots, minlength=number) * window.step_s / 3600.0
-        self.trips: list[Trip] = []
-        self._of_trip: list[tuple[Stream, int, float]] = []
+        self._drivers: list[tuple[Stream, int, float, float]] = []
         self._fixed: list[Sample] = []
         self.known: dict[tuple[str, ...], npt.NDArray[np.floating[Any]]] = {}
         for period, members in enumerate(groups):
@@ -178,18 +178,21 @@ class _Plan:
         if key.way:
             self._fixed.append(Sample(key.kind, period, key.way, veh_h))
             return
-        vehicles = veh_h * PERIOD_S / 3600.0
-        number = int(np.clip(round(vehicles / VEHICLES_PER_SAMPLE), 1, MOST_SAMPLES))
-        for i in range(number):
-            after_s = (slot + (i + 0.5) / number) * PERIOD_S
-            self.trips.append(Trip(self.window.begin_s + after_s, key.origin, key.destination))
-            self._of_trip.append((key, period, veh_h / number))
+        self._drivers.append((key, period, veh_h, self.window.begin_s + slot * PERIOD_S))
+
+    def trips(self, turn: int) -> list[Trip]:
+        """Return where they want to drive in a turn."""
+        after_s = SETTING_OFF[turn % len(SETTING_OFF)] * PERIOD_S
+        return [
+            Trip(begin_s + after_s, key.origin, key.destination)
+            for key, _, _, begin_s in self._drivers
+        ]
 
     def samples(self, ways: Sequence[tuple[str, ...]]) -> list[Sample]:
         """Return the sample with the ways that were found."""
         return self._fixed + [
             Sample(key.kind, period, way, veh_h)
-            for (key, period, veh_h), way in zip(self._of_trip, ways, strict=True)
+            for (key, period, veh_h, _), way in zip(self._drivers, ways, strict=True)
             if way
         ]
 
@@ -219,14 +222,13 @@ def _times_s(
     """Return the travel times that drivers expect, by bins of ``SEEN_S``."""
     turning, step_s = found.turning, traffic.window.step_s
     per_bin, per_slot = round(SEEN_S / step_s), round(PERIOD_S / SEEN_S)
-    draws = min(_DRAWS, traffic.draws)
     bins = (int(plan.slots.max()) + 1) * per_slot
     shape = (bins, len(capacity.approaches))
     left, waiting = np.zeros(shape), np.zeros(shape)
     for first, last in plan.spans:
         first, last = first * per_slot, last * per_slot
         steps = range(first * per_bin, min(last * per_bin, traffic.window.steps))
-        entering = traffic.entering(turning.entries, draws, steps)
+        entering = traffic.entering(turning.entries, steps=steps)
         missing = (last - first) * per_bin - len(entering)
         if missing:  # the last slot may be short
             entering = np.pad(entering, ((0, missing), (0, 0), (0, 0)))

@@ -12,8 +12,8 @@ from signalrl.forecast.corrections import DISTRICT, Corrections
 from signalrl.forecast.forecast import Outlook
 from signalrl.network.gridlock import Diagram, stuck, stuck_on_end
 
-WARN = 0.5
-"""Probability from which on an alarm is given."""
+WARN = 0.7
+"""Probability from which on an alarm is given, chosen on evenings of the season of ``arena``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,10 @@ except ImportError:  # the installation found no compiler
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.intp]
 
-CREEP = 0.02
+CREEP = 0.13
 """Part of what wants to leave that finds a gap behind a full approach, so that a circle of full
-approaches does not stand for ever: SUMO's drivers pass one that blocks a junction, too."""
+approaches does not stand for ever: SUMO's drivers pass one that blocks a junction, too. Fitted to
+what ``arena`` lets out on evenings of its season on which it is full."""
 RARE = 0.02
 """Part of a lane's queue below which those who can't leave don't hold up the others."""
 

@@ -142,7 +142,7 @@ def rehearse(scenario: Scenario, seed: int, draws: int = DRAWS) -> Rehearsal:
     )
     if scenario.metering is not None:
         bins = stuck(look.accumulation, look.outflow_veh_h, scenario.metering.diagram)
-        of_district = stuck_on_end(bins, look.part_s).max(axis=0)
+        of_district = stuck_on_end(bins, look.part_s).max(axis=0, initial=0.0)
         places = (*places, DISTRICT)
         foretold, waited = np.append(foretold, 0.0), np.append(waited, 0.0)
         severe, problem = np.vstack([severe, of_district]), np.append(problem, locks)

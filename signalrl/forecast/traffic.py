@@ -277,9 +277,9 @@ def _by_way(
     origins: npt.NDArray[np.str_], destinations: npt.NDArray[np.str_]
 ) -> Iterator[tuple[tuple[str, str], IntArray]]:
     """Yield each pair of ends, and the places of those who have it."""
-    froms, a = np.unique(origins, return_inverse=True)
-    tos, b = np.unique(destinations, return_inverse=True)
-    codes = a * len(tos) + b
+    froms, tos = np.unique(origins), np.unique(destinations)
+    # Names are few: to look each up is faster than to sort them all.
+    codes = np.searchsorted(froms, origins) * len(tos) + np.searchsorted(tos, destinations)
     order = np.argsort(codes, kind="stable")
     unique, starts = np.unique(codes[order], return_index=True)
     for code, mine in zip(unique, np.split(order, starts[1:]), strict=True):

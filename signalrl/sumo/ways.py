@@ -116,7 +116,7 @@ def _route(
     arguments: list[object] = [
         *("--net-file", scenario.network_file),
         *("--route-files", ",".join(map(str, routes))),
-        *("--output-file", out),
+        *("--output-file", out, "--alternatives-output", "NUL"),
         *("--skip-new-routes", "--ignore-errors", "--no-warnings", "--no-step-log"),
         *options,
     ]

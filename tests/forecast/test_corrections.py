@@ -205,6 +205,12 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     assert learned.places[-1] == DISTRICT
     assert sum(learned.evenings) == 2
     assert not (learned.queue == 1.0).all()
+    for other in (["--end-s", "600"], ["--draws", "10"]):
+        assert main([*command, *other]) == 2
+        assert "give another --out" in capsys.readouterr().err
+    (out / "rehearsal.json").write_text("{")
+    assert main(command) == 2
+    assert "expected the terms of a rehearsal" in capsys.readouterr().err
 
     shutil.copy(out / "corrections.csv", folder)
     assert load_scenario(str(folder)).corrections_file == folder / "corrections.csv"

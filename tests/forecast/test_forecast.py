@@ -86,13 +86,17 @@ def test_a_window_may_be_short() -> None:
 
 
 def test_drivers_avoid_what_is_full() -> None:
-    """With the queues of an egress in view, ways spread over more movements than without."""
+    """With the queues of an egress in view, ways spread over more movements than without.
+
+    The five that most drivers take are taken by fewer.
+    """
     capacity = Capacity(find_movements(NETWORK))
     traffic = draw_traffic(SCENARIO, SEASON.registry, [EVENT], WINDOW, DRAWS)
     fastest = assign(SCENARIO, capacity, traffic, turns=1).turning.flows[:, 2]
     spread = assign(SCENARIO, capacity, traffic).turning.flows[:, 2]
     assert (spread > 0).sum() > 1.3 * (fastest > 0).sum()
-    assert spread.max() < fastest.max()
+    most = [np.sort(flows.max(axis=0))[-5:].sum() for flows in (fastest, spread)]
+    assert most[1] < 0.95 * most[0]
 
 
 def test_a_whole_day_is_forecast_where_its_traffic_is_known() -> None:

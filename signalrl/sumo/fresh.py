@@ -1,0 +1,70 @@
+"""Runs tasks side by side, each in a fresh process: only there is a simulation bit-reproducible."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import TypeVar
+
+from signalrl.errors import SignalRLError, SimulationError
+from signalrl.sumo.process import die_with_parent
+
+Task = TypeVar("Task")
+
+
+def run_fresh(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int) -> Iterator[Task]:
+    """Do some work for each task; yield the tasks in the order in which they are done.
+
+    What is running ends at once where the caller stops or is interrupted.
+
+    Args:
+        work: A function of a module, as it is started by its name; it keeps what it finds in a
+            file.
+        tasks: What it is called with.
+        jobs: How many at a time.
+
+    Raises:
+        SimulationError: A task failed, or its process was killed.
+    """
+    context, left = get_context("spawn"), list(reversed(tasks))
+    running: dict[Connection[str, str], tuple[Task, SpawnProcess]] = {}
+    try:
+        while left or running:
+            while left and len(running) < jobs:
+                task = left.pop()
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_run, args=(work, task, theirs))
+                process.start()
+                theirs.close()
+                running[ours] = task, process
+            ready = wait(list(running))
+            for answer in [answer for answer in running if answer in ready]:
+                task, process = running.pop(answer)
+                try:
+                    wrong = str(answer.recv())
+                except EOFError:
+                    wrong = "its process was killed"
+                process.join()
+                if wrong:
+                    goes_on = "the same command goes on from those that are finished"
+                    raise SimulationError(f"task {task}: {wrong}; {goes_on}")
+                yield task
+    finally:
+        for _, process in running.values():
+            process.kill()
+            process.join()
+
+
+def _run(work: Callable[[Task], None], task: Task, answer: Connection[str, str]) -> None:
+    """Do the work and answer what went wrong."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, too
+    try:
+        work(task)
+    except SignalRLError as error:
+        answer.send(str(error))
+    else:
+        answer.send("")
