@@ -23,6 +23,8 @@ from signalrl.sumo.fresh import run_fresh
 
 CORRECTIONS, TERMS = "corrections.csv", "rehearsal.json"
 RECALL = 0.9
+LEAST_LOCKS = 5
+"""Evenings on which the district locked, below which nothing is learned of its lock."""
 
 
 def rehearse_evenings(
@@ -74,9 +76,13 @@ def rehearse_evenings(
     rehearsals = [one for one in found.values() if one is not None]
     places = rehearsals[0].places
     learned = [one.evening for one in rehearsals]
-    write_corrections(learn_corrections(places, learned), out / CORRECTIONS)
+    problems = np.array([evening.problem for evening in learned])
     of_approaches = np.array(places) != DISTRICT
-    happened = np.array([evening.problem for evening in learned])[:, of_approaches]
+    taught = learn_corrections(places, learned)
+    if problems[:, ~of_approaches].sum() < LEAST_LOCKS:
+        taught = taught.of(of_approaches)
+    write_corrections(taught, out / CORRECTIONS)
+    happened = problems[:, of_approaches]
     scores = {}
     for name, odds in zip(("without", "with"), cross_validated(places, learned), strict=True):
         odds = odds[:, of_approaches]

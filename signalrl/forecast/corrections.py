@@ -85,6 +85,11 @@ class Corrections:
     problem: FloatArray
     evenings: tuple[int, ...]
 
+    def of(self, chosen: npt.NDArray[np.bool_]) -> Corrections:
+        """Return those of some of the places."""
+        names = tuple(name for name, mine in zip(self.places, chosen, strict=True) if mine)
+        return Corrections(names, self.queue[:, chosen], self.problem[:, chosen], self.evenings)
+
     def of_problems(self, phase: Phase) -> FloatArray:
         """Return the factors by which problems of a phase are judged, ``(places,)``."""
         found: FloatArray = self.problem[PHASES.index(phase)]

@@ -14,7 +14,7 @@ from signalrl.forecast.turning import VEHICLE_M
 
 LEAST = 0.2
 """Problems less likely than this are not told."""
-WARN = 0.35
+WARN = 0.33
 """Probability from which on an approach is warned of: on rehearsed evenings of ``arena`` and
 ``ingolstadt-matchday`` it finds 90 %."""
 _BOUNDS = {"EB": "eastbound", "NB": "northbound", "WB": "westbound", "SB": "southbound"}
