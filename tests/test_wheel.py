@@ -55,7 +55,7 @@ def test_the_wheel_carries_the_suites(installed):
     script = "from signalrl.benchmark.suite import load_suite, suite_names as n; "
     script += "print(*n(), len(load_suite('resco').controllers))"
     shown = run(installed, "-c", script).stdout.split()
-    assert shown[:3] == ["events", "metering", "resco"]
+    assert shown[:3] == ["event-plans", "events", "metering"]
     assert int(shown[-1]) > 10
 
 

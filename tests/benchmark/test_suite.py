@@ -14,7 +14,8 @@ from signalrl.scenario.catalog import scenario_names
 
 def test_suites_are_shipped_and_one_that_repeats_resco() -> None:
     assert suite_names() == (
-        *("events", "metering", "resco", "resco-original", "robust", "surge", "transfer"),
+        *("event-plans", "events", "metering"),
+        *("resco", "resco-original", "robust", "surge", "transfer"),
     )
 
 
