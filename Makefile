@@ -34,7 +34,7 @@ demo: $(VENV)/.installed-demo ## install, train on resco-cologne8, export, bench
 	@echo "Done. The report with figures and pictures: $(DEMO)/report.html"
 
 test: $(VENV)/.installed-test lint ## install, check style, types and layers, run the tests with coverage
-	$(BIN)/pytest -n 2 --cov --cov-report=
+	$(BIN)/pytest -n 2 --durations 25 --cov --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='signalrl/control/*' --fail-under=95
 	$(BIN)/python .ci/branches.py 'signalrl/control/*' 95
