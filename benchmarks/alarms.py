@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from signalrl.benchmark.store import replace_text
 from signalrl.events.scoring import detection
 from signalrl.forecast.corrections import corrections_of
 from signalrl.forecast.days import drawn_part
@@ -69,10 +70,7 @@ def evening(env: str, draws: int, out: Path, seed: int) -> None:
         "drawn_inside": np.rint(look.accumulation).astype(int).tolist(),
         "drawn_outflow": np.rint(look.outflow_veh_h).astype(int).tolist(),
     }
-    path = _kept(env, out, seed)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(result))
-    part.replace(path)
+    replace_text(_kept(env, out, seed), json.dumps(result))
 
 
 def _kept(env: str, out: Path, seed: int) -> Path:

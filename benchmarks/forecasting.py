@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from signalrl.benchmark.store import replace_text
 from signalrl.events.scoring import covered, detection, pinball, threshold_at
 from signalrl.forecast.assignment import assign
 from signalrl.forecast.corrections import corrections_of
@@ -78,10 +79,7 @@ def evening(out: Path, task: tuple[str, int]) -> None:
             "p_problem": one.problem.any(axis=0).mean(axis=1).tolist(),
             "onset_s": _onsets(one),
         }
-    path = _kept(out, task)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(result))
-    part.replace(path)
+    replace_text(_kept(out, task), json.dumps(result))
 
 
 def _kept(out: Path, task: tuple[str, int]) -> Path:

@@ -116,7 +116,9 @@ def _same_terms(scenario: Scenario, draws: int, out: Path) -> None:
         path.write_text(json.dumps(terms) + "\n", encoding="utf-8")
         return
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: expected the terms of a rehearsal, got {error}") from error
+        raise ConfigError(
+            f"{path}: expected the terms of a rehearsal, got {error}; give another --out"
+        ) from error
     if before != terms:
         raise ConfigError(
             f"{out}: expected evenings of {terms}, got some of {before}; give another --out"

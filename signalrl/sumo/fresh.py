@@ -45,9 +45,11 @@ def run_fresh(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int) ->
                 task, process = running.pop(answer)
                 try:
                     wrong = str(answer.recv())
+                    process.join()
                 except EOFError:
-                    wrong = "its process was killed"
-                process.join()
+                    process.join()
+                    killed = (process.exitcode or 0) < 0
+                    wrong = "its process was killed" if killed else "it failed, as told above"
                 if wrong:
                     goes_on = "the same command goes on from those that are finished"
                     raise SimulationError(f"task {task}: {wrong}; {goes_on}")

@@ -88,15 +88,21 @@ def test_a_window_may_be_short() -> None:
 def test_drivers_avoid_what_is_full() -> None:
     """With the queues of an egress in view, ways spread over more movements than without.
 
-    The five that most drivers take are taken by fewer.
+    The movements that most drivers take are taken by fewer: the five busiest of each evening, and
+    in the mean the very busiest, on which a single evening is noisy.
     """
     capacity = Capacity(find_movements(NETWORK))
-    traffic = draw_traffic(SCENARIO, SEASON.registry, [EVENT], WINDOW, DRAWS)
-    fastest = assign(SCENARIO, capacity, traffic, turns=1).turning.flows[:, 2]
-    spread = assign(SCENARIO, capacity, traffic).turning.flows[:, 2]
-    assert (spread > 0).sum() > 1.3 * (fastest > 0).sum()
-    most = [np.sort(flows.max(axis=0))[-5:].sum() for flows in (fastest, spread)]
-    assert most[1] < 0.95 * most[0]
+    busiest = []
+    for seed in range(3):
+        traffic = draw_traffic(SCENARIO, SEASON.registry, [EVENT], WINDOW, DRAWS, seed)
+        fastest = assign(SCENARIO, capacity, traffic, turns=1).turning.flows[:, 2]
+        spread = assign(SCENARIO, capacity, traffic).turning.flows[:, 2]
+        assert (spread > 0).sum() > 1.3 * (fastest > 0).sum()
+        most = [np.sort(flows.max(axis=0))[-5:] for flows in (fastest, spread)]
+        assert most[1].sum() < 0.95 * most[0].sum()
+        busiest.append([flows[-1] for flows in most])
+    before, after = np.mean(busiest, axis=0)
+    assert after < 0.9 * before
 
 
 def test_a_whole_day_is_forecast_where_its_traffic_is_known() -> None:
