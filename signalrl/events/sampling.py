@@ -63,14 +63,16 @@ def draw_egress(
 
 
 def throttled_by(
-    exits: npt.NDArray[np.str_], times_s: FloatArray, veh_h: float | Mapping[str, float]
+    exits: npt.NDArray[np.str_] | npt.NDArray[np.intp],
+    times_s: FloatArray,
+    veh_h: float | Mapping[int, float],
 ) -> FloatArray:
     """Delay departures so that each exit keeps its headway; who can't leave yet queues inside.
 
     Args:
-        exits: The exit of each vehicle, shape ``(vehicles,)``.
+        exits: The exit of each vehicle, by name or number, shape ``(vehicles,)``.
         times_s: When each wants to leave, rising.
-        veh_h: Capacity of each exit in veh/h.
+        veh_h: Capacity of each exit in veh/h, by its number where they differ.
     """
     out = times_s.copy()
     for exit_edge in np.unique(exits):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,13 +30,25 @@ class Trips:
 
     Attributes:
         depart_s: When each enters the network, in s after the event's beginning, ``(vehicles,)``.
-        origin: Edge on which it enters, ``(vehicles,)``.
-        destination: Edge on which it leaves, ``(vehicles,)``.
+        edges: The edges of the venue, sorted.
+        enters: Place among them of the edge on which each enters, ``(vehicles,)``.
+        leaves: The same of that on which it leaves.
     """
 
     depart_s: FloatArray
-    origin: EdgeArray
-    destination: EdgeArray
+    edges: EdgeArray
+    enters: IndexArray
+    leaves: IndexArray
+
+    @property
+    def origin(self) -> EdgeArray:
+        """Edge on which each enters, ``(vehicles,)``."""
+        return self.edges[self.enters]
+
+    @property
+    def destination(self) -> EdgeArray:
+        """Edge on which each leaves, ``(vehicles,)``."""
+        return self.edges[self.leaves]
 
     def __len__(self) -> int:
         """Return the number of vehicles."""
@@ -204,29 +216,30 @@ def _trips(
 ) -> tuple[Trips, Trips]:
     """Return the ways in and out of the cars that found a space; each leaves as it came."""
     roads = [venue.gates[key] for key in sorted(venue.gates)]
-    inbound = np.array([gate.inbound for gate in roads], np.str_)[gates]
-    outbound = np.array([gate.outbound for gate in roads], np.str_)[gates]
-    edges = [e for park in venue.car_parks.values() for e in (*park.entrances, *park.exits)]
-    entrance, exit_edge = (np.empty(len(parks), np.array(edges).dtype) for _ in range(2))
-    capacity: dict[str, float] = {}
+    inbound, outbound = ([getattr(gate, way) for gate in roads] for way in ("inbound", "outbound"))
+    parking = [e for park in venue.car_parks.values() for e in (*park.entrances, *park.exits)]
+    edges = np.unique(np.array([*inbound, *outbound, *parking], np.str_))
+
+    def places(names: Iterable[str]) -> IndexArray:
+        return np.searchsorted(edges, list(names))
+
+    entrance, exits = np.empty(len(parks), np.intp), np.empty(len(parks), np.intp)
+    capacity: dict[int, float] = {}
     for place, key in enumerate(sorted(venue.car_parks)):
-        park, mine = venue.car_parks[key], parks == place
-        entrance[mine] = _pick(random, dict.fromkeys(park.entrances, 1.0), int(mine.sum()))
-        exit_edge[mine] = _pick(random, park.exits, int(mine.sum()))
-        capacity |= park.exits
+        park, mine = venue.car_parks[key], np.flatnonzero(parks == place)
+        ways_in = dict.fromkeys(park.entrances, 1.0)
+        entrance[mine] = places(sorted(ways_in))[_draw_places(random, ways_in, len(mine))]
+        exits[mine] = places(sorted(park.exits))[_draw_places(random, park.exits, len(mine))]
+        capacity |= zip(places(park.exits).tolist(), park.exits.values(), strict=True)
     order = np.argsort(leave_s, kind="stable")
-    ways = exit_edge[order]
+    ways = exits[order]
     depart_s = throttled_by(ways, leave_s[order], capacity)
     by_time = np.argsort(depart_s, kind="stable")
+    home = places(outbound)[gates][order]
     return (
-        Trips(come_s, inbound, entrance),
-        Trips(depart_s[by_time], ways[by_time], outbound[order][by_time]),
+        Trips(come_s, edges, places(inbound)[gates], entrance),
+        Trips(depart_s[by_time], edges, ways[by_time], home[by_time]),
     )
-
-
-def _pick(random: np.random.Generator, weights: Mapping[str, float], number: int) -> EdgeArray:
-    """Draw names by weight."""
-    return np.array(sorted(weights), np.str_)[_draw_places(random, weights, number)]
 
 
 def _draw_places(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
-from signalrl.events.turnout import draw_turnout
+from signalrl.events.turnout import Trips, draw_turnout
 from signalrl.events.venues import Registry
 from signalrl.scenario.demand import profile_factors
 from signalrl.scenario.demand_schema import Phase
@@ -261,9 +261,8 @@ def _crowds(
                 steps = window.step_of(trips.depart_s + after_s)
                 inside = (steps >= 0) & (steps < window.steps)
                 if inside.any():
-                    ways = trips.origin[inside], trips.destination[inside]
-                    for key, mine in _by_way(*ways):
-                        found[Stream(kind, *key)].append((steps[inside][mine], draw))
+                    for ends, of_way in _by_way(trips, steps, np.flatnonzero(inside)):
+                        found[Stream(kind, *ends)].append((of_way, draw))
     return {
         key: Crowd(
             np.concatenate([steps for steps, _ in parts]),
@@ -274,13 +273,12 @@ def _crowds(
 
 
 def _by_way(
-    origins: npt.NDArray[np.str_], destinations: npt.NDArray[np.str_]
+    trips: Trips, steps: IntArray, some: IntArray
 ) -> Iterator[tuple[tuple[str, str], IntArray]]:
-    """Yield each pair of ends, and the places of those who have it."""
-    froms, tos = np.unique(origins), np.unique(destinations)
-    # Names are few: to look each up is faster than to sort them all.
-    codes = np.searchsorted(froms, origins) * len(tos) + np.searchsorted(tos, destinations)
+    """Yield each pair of ends of some trips, and the steps of those who have it."""
+    edges = trips.edges.tolist()
+    codes = trips.enters[some] * len(edges) + trips.leaves[some]
     order = np.argsort(codes, kind="stable")
     unique, starts = np.unique(codes[order], return_index=True)
-    for code, mine in zip(unique, np.split(order, starts[1:]), strict=True):
-        yield (str(froms[code // len(tos)]), str(tos[code % len(tos)])), mine
+    for code, of_way in zip(unique, np.split(steps[some][order], starts[1:]), strict=True):
+        yield (edges[code // len(edges)], edges[code % len(edges)]), of_way

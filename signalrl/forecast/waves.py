@@ -8,6 +8,8 @@ platoons (D. I. Robertson, Road Research Laboratory Report LR 253, 1969).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -57,7 +59,9 @@ def red_queues(capacity: Capacity, turning: Turning) -> FloatArray:
     before, behind = before[same], behind[same]
     order = np.argsort(behind, kind="stable")
     reached, starts = np.unique(behind[order], return_index=True)
-    spread = _spread(turning.hop_s[same][order] / SPEED_FACTOR, cycles_s[before[order]])
+    roads = np.stack([turning.hop_s[same][order], cycles_s[before[order]]])
+    different, which = np.unique(roads, axis=1, return_inverse=True)
+    spread = _spread(different[0] / SPEED_FACTOR, different[1])[:, which]
     carried = (hops[:, order] / (flows * part)[:, before[order]]).astype(np.float32)
     steady = flows * part
     if len(reached):
@@ -130,6 +134,7 @@ def _queues(comes: FloatArray, lets: FloatArray) -> tuple[FloatArray, FloatArray
     return leaves, queues
 
 
+@lru_cache(maxsize=1)
 def _opened(capacity: Capacity) -> FloatArray:
     """Return where in the common time each movement may go, ``(slots, movements)``."""
     found = np.zeros((SLOTS, len(capacity.movements)))
