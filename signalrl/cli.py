@@ -253,6 +253,9 @@ def train(
     seed: Annotated[
         int | None, typer.Option(min=0, max=MAX_SEED, help="Seed of all that is random.")
     ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Run folder whose last weights it begins with.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a policy with PPO."""
@@ -262,7 +265,12 @@ def train(
     resumes = (out / "config.yaml", "the same command with --resume goes on from there")
     with _needs("train"), _stoppable(*resumes):
         settings = load_config(
-            find_config(config), scenario=env, timesteps=timesteps, workers=workers, seed=seed
+            find_config(config),
+            scenario=env,
+            start_from=None if start_from is None else str(start_from),
+            timesteps=timesteps,
+            workers=workers,
+            seed=seed,
         )
         from signalrl.learning.train import train as run_training
 

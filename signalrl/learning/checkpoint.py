@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from stable_baselines3 import PPO
 
-from signalrl.errors import TrainingError
+from signalrl.errors import ConfigError, TrainingError
+from signalrl.learning.config import TrainConfig, load_config
+from signalrl.learning.policy import PhaseScoringPolicy
 
 KEEP = 2
 
@@ -80,6 +82,23 @@ def latest_checkpoint(run: Path) -> Path:
             "train first: signalrl train CONFIG --out RUN"
         )
     return found[-1]
+
+
+def load_policy(run: Path) -> tuple[TrainConfig, Path, PhaseScoringPolicy]:
+    """Return the configuration of a run, its last checkpoint, and the policy in it.
+
+    Raises:
+        ConfigError: The folder is no run.
+        TrainingError: It holds no checkpoint, or a damaged one.
+    """
+    stored = run / "config.yaml"
+    if not stored.is_file():
+        raise ConfigError(f"expected a run folder of signalrl train, got no config.yaml in {run}")
+    config, checkpoint = load_config(stored), latest_checkpoint(run)
+    with sound(checkpoint):
+        policy = PPO.load(checkpoint / "model.zip", device="cpu").policy
+    assert isinstance(policy, PhaseScoringPolicy)
+    return config, checkpoint, policy
 
 
 @contextlib.contextmanager

@@ -77,6 +77,11 @@ class TrainConfig(Strict):
         {},
         description="Values in place of the scenario's own, such as `{events: {probability: 0}}`.",
     )
+    start_from: str | None = Field(
+        None,
+        description="Folder of a run whose last weights it begins with: for a network or traffic "
+        "of one's own, or as the next stage of a curriculum. Without it, it begins with the prior.",
+    )
     timesteps: int = Field(ge=1, description="Rows to learn from.")
     workers: int = Field(4, ge=1, description="Simulations side by side.")
     seed: int = Field(

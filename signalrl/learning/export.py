@@ -12,14 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from stable_baselines3 import PPO
 
 from signalrl.env.session import Session
-from signalrl.errors import ConfigError, TrainingError
-from signalrl.learning.checkpoint import latest_checkpoint, read_progress, sound
-from signalrl.learning.config import TrainConfig, load_config
+from signalrl.errors import TrainingError
+from signalrl.learning.checkpoint import load_policy, read_progress
+from signalrl.learning.config import TrainConfig
 from signalrl.learning.network import PhaseScorer
-from signalrl.learning.policy import PhaseScoringPolicy
 
 GOLDEN_ROWS = 256
 GOLDEN_SEED = 999
@@ -52,7 +50,8 @@ def export_policy(run: Path) -> ExportedPolicy:
         ConfigError: The folder is no run.
         TrainingError: It holds no checkpoint, or a damaged one.
     """
-    config, checkpoint, scorer = _load(run)
+    config, checkpoint, policy = load_policy(run)
+    scorer = policy.learned.eval()
     observations = _record(config, scorer)
     with torch.no_grad():
         logits = scorer(torch.from_numpy(observations)).numpy()
@@ -76,19 +75,8 @@ def checkpoint_to_onnx(run: Path, out: Path) -> Path:
         TrainingError: It holds no checkpoint, or a damaged one.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(_to_onnx(_load(run)[2]))
+    out.write_bytes(_to_onnx(load_policy(run)[2].learned.eval()))
     return out
-
-
-def _load(run: Path) -> tuple[TrainConfig, Path, PhaseScorer]:
-    stored = run / "config.yaml"
-    if not stored.is_file():
-        raise ConfigError(f"expected a run folder of signalrl train, got no config.yaml in {run}")
-    config, checkpoint = load_config(stored), latest_checkpoint(run)
-    with sound(checkpoint):
-        policy = PPO.load(checkpoint / "model.zip", device="cpu").policy
-    assert isinstance(policy, PhaseScoringPolicy)
-    return config, checkpoint, policy.learned.eval()
 
 
 def _record(config: TrainConfig, scorer: PhaseScorer) -> npt.NDArray[np.float32]:

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from signalrl.learning.network import CENTRAL, PhaseCritic, PhaseScorer
 
+STRUCTURE = ("hidden", "growth", "central")
+"""What of a policy is given, not learned: weights of one fit another only where these agree."""
+
 
 class PhaseScoringPolicy(BasePolicy):
     """Actor and critic over ``(phases, features)`` rows, with the masks of the observation.
@@ -62,9 +65,21 @@ class PhaseScoringPolicy(BasePolicy):
             self.optimizer.register_step_post_hook(self._update_average)
 
     @property
+    def structure(self) -> dict[str, Any]:
+        """What of it is given, not learned."""
+        return {key: self._settings[key] for key in STRUCTURE}
+
+    @property
     def learned(self) -> PhaseScorer:
         """The actor that leaves the training: the average where one is kept."""
         return self.scorer if self.average is None else self.average
+
+    def begin_as(self, other: PhaseScoringPolicy) -> None:
+        """Begin with what another policy has learned: the actor that leaves it, and its critic."""
+        self.scorer.load_state_dict(other.learned.state_dict())
+        self.critic.load_state_dict(other.critic.state_dict())
+        if self.average is not None:
+            self.average.load_state_dict(self.scorer.state_dict())
 
     def forward(
         self, observation: Tensor, deterministic: bool = False

@@ -18,19 +18,21 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 
+from signalrl.control.observation import feature_names
 from signalrl.env.pool import EpisodeEnd, WorkerPool
 from signalrl.errors import ConfigError
 from signalrl.learning.checkpoint import (
     Progress,
     checkpoints,
     latest_checkpoint,
+    load_policy,
     read_progress,
     restore_random_state,
     save_checkpoint,
     sound,
 )
 from signalrl.learning.config import TrainConfig, load_config
-from signalrl.learning.policy import PhaseScoringPolicy
+from signalrl.learning.policy import STRUCTURE, PhaseScoringPolicy
 from signalrl.learning.progress import TrainingProgress
 from signalrl.learning.vec_env import SignalVecEnv
 from signalrl.scenario.catalog import scenario_names
@@ -58,12 +60,15 @@ def train(
         The run folder.
 
     Raises:
-        ConfigError: The folder already holds a run, or the configuration is not its.
-        TrainingError: There is nothing to resume.
+        ConfigError: The folder already holds a run, or the configuration is not its; or the run to
+            start from has another kind of network.
+        TrainingError: There is nothing to resume, or to start from.
     """
     scenario = config.load_scenario()
     if scenario.name not in scenario_names():  # found again from another folder
         config = config.model_copy(update={"scenario": str(scenario.folder)})
+    begun = resume and checkpoints(out / "checkpoints")
+    earlier = None if begun else _policy_to_start_from(config, scenario)
     started = _open_run(config, out, resume)
     torch.set_num_threads(1)
     pool = WorkerPool(scenario, config.workers, config.seed)
@@ -73,6 +78,9 @@ def train(
         progress = Progress(0, [0] * config.workers, 0, 0, 0.0)
         if started is None:
             model = _new_model(config, env, steps)
+            if earlier is not None:
+                assert isinstance(model.policy, PhaseScoringPolicy)
+                model.policy.begin_as(earlier)
         else:
             with sound(started):
                 progress = read_progress(started)
@@ -89,6 +97,26 @@ def train(
     finally:
         env.close()
     return out
+
+
+def _policy_to_start_from(config: TrainConfig, scenario: Scenario) -> PhaseScoringPolicy | None:
+    if config.start_from is None:
+        return None
+    _, _, policy = load_policy(Path(config.start_from))
+    sees = len(feature_names(scenario.forecast.inflow))
+    wanted = {**{key: getattr(config.policy, key) for key in STRUCTURE}, "features": sees}
+    got = {**policy.structure, "features": policy.scorer.features}
+    if wanted != got:
+        raise ConfigError(
+            f"start_from: expected a run whose network has {_listed(wanted)}, got one with "
+            f"{_listed(got)} in {config.start_from}; make `policy` and the scenario's `forecast` "
+            "like those of that run"
+        )
+    return policy
+
+
+def _listed(values: dict[str, object]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
 def _open_run(config: TrainConfig, out: Path, resume: bool) -> Path | None:

@@ -17,7 +17,12 @@ import yaml
 from stable_baselines3 import PPO
 
 from signalrl.errors import ConfigError, TrainingError, WorkerError
-from signalrl.learning.checkpoint import checkpoints, latest_checkpoint, read_progress
+from signalrl.learning.checkpoint import (
+    checkpoints,
+    latest_checkpoint,
+    load_policy,
+    read_progress,
+)
 from signalrl.learning.config import TrainConfig, load_config
 from signalrl.learning.train import train
 from tests.scenarios import short_folder
@@ -89,6 +94,44 @@ def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(config, tmp_path):
     assert torch.equal(weights(killed), weights(whole))
     train(config, killed, resume=True)  # nothing is left to do
     assert curve(killed) == curve(whole)
+
+
+def test_a_training_starts_from_what_another_one_has_learned(config, tmp_path):
+    first = train(config, tmp_path / "first")
+    learned = load_policy(first)[2]
+    still = {"learning_rate": 1e-12, "final_learning_rate": 1e-12}
+    ppo = config.ppo.model_copy(update=still)
+    on = config.model_copy(update={"start_from": str(first), "ppo": ppo, "timesteps": ROWS})
+    second = load_policy(train(on, tmp_path / "second"))[2]
+    for part in ("learned", "critic"):
+        a, b = (getattr(policy, part).state_dict() for policy in (learned, second))
+        assert all(torch.allclose(a[key], b[key], atol=1e-6) for key in a)
+    fresh = config.model_copy(update={"ppo": ppo, "timesteps": ROWS})
+    other = load_policy(train(fresh, tmp_path / "fresh"))[2]
+    assert not torch.allclose(other.critic.value[0].weight, learned.critic.value[0].weight)
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_still_starts_from_the_other(
+    config, tmp_path
+):
+    first = train(config, tmp_path / "first")
+    on = config.model_copy(update={"start_from": str(first)})
+    whole = train(on, tmp_path / "whole")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    (killed / "config.yaml").write_text((whole / "config.yaml").read_text())
+    assert torch.equal(weights(train(on, killed, resume=True)), weights(whole))
+
+
+def test_a_run_to_start_from_has_the_same_kind_of_network(config, tmp_path):
+    first = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "first")
+    wide = config.policy.model_copy(update={"hidden": 32})
+    on = config.model_copy(update={"start_from": str(first), "policy": wide})
+    with pytest.raises(ConfigError, match=r"network has hidden 32, .* got one with hidden 64, "):
+        train(on, tmp_path / "second")
+    with pytest.raises(ConfigError, match=r"expected a run folder of signalrl train"):
+        train(config.model_copy(update={"start_from": "nowhere"}), tmp_path / "second")
+    assert not (tmp_path / "second").exists()
 
 
 def test_what_leaves_a_training_is_the_average_of_its_last_weights(config, tmp_path):
