@@ -12,11 +12,11 @@ import numpy as np
 from signalrl.forecast.forecast import QUANTILES, Outlook
 from signalrl.forecast.turning import VEHICLE_M
 
-LEAST = 0.2
-"""Problems less likely than this are not told."""
 WARN = 0.33
 """Probability from which on an approach is warned of: on rehearsed evenings of ``arena`` and
 ``ingolstadt-matchday`` it finds 90 %."""
+_TOLD = 0.2
+"""Probability from which on a full road is mentioned."""
 _BOUNDS = {"EB": "eastbound", "NB": "northbound", "WB": "westbound", "SB": "southbound"}
 
 
@@ -78,7 +78,7 @@ class Problem:
             f"{self.begin:%H:%M}-{self.end:%H:%M}: demand {self.ratio:.1f} of capacity, "
             f"queue {self.queue_m:.0f} m (up to {self.queue_most_m:.0f} m)"
         )
-        if self.spills_back >= LEAST:
+        if self.spills_back >= _TOLD:
             text += f", full back to {self.place.behind} with P {self.spills_back:.2f}"
         return text
 
@@ -94,7 +94,9 @@ def bound_name(name: str) -> str:
 
 
 def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem]:
-    """Return the problems of a window, the costliest first.
+    """Return the problems of a window that are warned of, those that cost most first.
+
+    They are ranked by probability times vehicle-hours of delay.
 
     Args:
         outlook: What may come.
@@ -105,7 +107,7 @@ def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem
     for i, edge in enumerate(outlook.approaches):
         happens = outlook.problem[:, i]
         some = happens.any(axis=0)
-        if some.mean() < LEAST:
+        if some.mean() < WARN:
             continue
         ends = len(happens) - happens[::-1, some].argmax(axis=0)
         first_s = np.quantile(outlook.onset_s[i, some], QUANTILES, method="nearest")

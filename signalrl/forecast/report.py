@@ -139,13 +139,19 @@ def _features(
     worst: dict[str, Problem] = {}
     for problem in forecast.ranked():
         worst.setdefault(problem.place.edge, problem)
+    odds: dict[str, float] = {}
+    for outlook in forecast.outlooks:
+        likely = outlook.problem.any(axis=0).mean(axis=1).tolist()
+        odds |= {
+            k: max(p, odds.get(k, 0.0)) for k, p in zip(outlook.approaches, likely, strict=True)
+        }
     return [
         {
             "type": "Feature",
             "geometry": {"type": "LineString", "coordinates": [list(p) for p in points]},
             "properties": {
                 "edge": edge,
-                "p_problem": round(problem.probability, ROUND) if problem else 0.0,
+                "p_problem": round(odds.get(edge, 0.0), ROUND),
                 **(problem.to_dict() if problem else {}),
             },
         }

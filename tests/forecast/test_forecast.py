@@ -15,6 +15,7 @@ from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign
 from signalrl.forecast.days import next_day, parts_of_day, season_of
 from signalrl.forecast.forecast import PARTS, QUANTILES, look_ahead, onset_bins
+from signalrl.forecast.problems import WARN
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
@@ -155,6 +156,11 @@ def test_the_command_writes_a_forecast(tmp_path: Path, capsys: pytest.CaptureFix
     ratios = np.array(approach["ratio"])
     assert (np.diff(ratios, axis=0) >= 0).all()  # p10 <= p50 <= p90
     shapes = json.loads((tmp_path / "forecast.geojson").read_text())["features"]
+    assert min(problem["probability"] for problem in data["problems"]) >= WARN
+    odds = {shape["properties"]["edge"]: shape["properties"]["p_problem"] for shape in shapes}
+    assert any(0 < p < WARN for p in odds.values())  # the map has those of which nobody is warned
+    for problem in data["problems"]:
+        assert odds[problem["place"]["edge"]] >= round(problem["probability"], 3)
     lon, lat = shapes[0]["geometry"]["coordinates"][0]
     assert 6.5 < lon < 7.5  # Cologne
     assert 50.5 < lat < 51.5
