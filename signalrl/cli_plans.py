@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,18 @@ from signalrl.benchmark.programs.event_plan import fixed_logics
 from signalrl.benchmark.programs.logic import write_logics
 from signalrl.errors import ConfigError
 from signalrl.events.turnout import usual_end_s
-from signalrl.forecast.days import season_of
+from signalrl.forecast.days import Part, knows_all_hours, parts_of_day, season_of
 from signalrl.forecast.evening import Period, plan_evening
 from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.event_demand import Season, later
+from signalrl.scenario.event_demand import Season, events_around, later
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import scenario_network
 
 BEFORE_S, AFTER_S = 3.0 * 3600.0, 2.5 * 3600.0
 """How long before the first event of the day plans begin, and how long after the last they end."""
-TABLE, PROGRAMS = "plans.csv", "plans.add.xml"
+TABLE, PROGRAMS = "plans.csv", "plans{}.add.xml"
 COLUMNS = ("from", "to", "signal", "cycle_s", "offset_s", "phase", "state", "green_s")
 
 
@@ -37,7 +37,8 @@ def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
     Args:
         target: Name or folder of an environment with events.
         day: The day on which they begin.
-        out: Folder for ``plans.csv`` and ``plans.add.xml``; made where it is missing.
+        out: Folder for ``plans.csv`` and ``plans.add.xml``; made where it is missing. Where the
+            usual traffic is known around events only, each part has programs of its own.
 
     Raises:
         SignalRLError: The environment has no events, or none on this day.
@@ -49,17 +50,26 @@ def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
         others = sorted({event.begin.date() for event in season.events}, key=lambda d: abs(d - day))
         near = ", ".join(str(other) for other in sorted(others[:3]))
         raise ConfigError(f"{scenario.name}: expected a day with an event, got {day}; try {near}")
-    window, end_s = _window(scenario, season, day)
+    parts = [_evening(scenario, season, day)]
+    if not knows_all_hours(scenario):
+        parts = list(parts_of_day(scenario, season, day))
     network = scenario_network(scenario)
-    around = [e for e in season.events if abs(e.begin.date() - day) <= timedelta(days=1)]
-    periods = plan_evening(scenario, network, season.registry, around, window, end_s)
     out.mkdir(parents=True, exist_ok=True)
-    write_logics(fixed_logics(network, scenario.timing, periods), out / PROGRAMS)
+    found: list[dict[str, Any]] = []
+    rows: list[tuple[object, ...]] = []
+    for number, part in enumerate(parts, 1):
+        periods = plan_evening(
+            scenario, network, season.registry, part.events, part.window, part.anchor_s
+        )
+        programs = PROGRAMS.format("" if len(parts) == 1 else f"-{number}")
+        write_logics(fixed_logics(network, scenario.timing, periods), out / programs)
+        rows += _rows(scenario, network, part.window, periods)
+        found += [_described(scenario, network, part, period, programs) for period in periods]
     with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows(_rows(scenario, network, window, periods))
-    return [_described(scenario, network, window, period) for period in periods]
+        writer.writerows(rows)
+    return found
 
 
 def show(described: Sequence[dict[str, Any]], out: Path) -> None:
@@ -72,16 +82,19 @@ def show(described: Sequence[dict[str, Any]], out: Path) -> None:
         table.add_row(*texts)
     console = Console()
     console.print(table)
-    console.print(f"{out / TABLE}: greens and offsets; {out / PROGRAMS}: programs for SUMO")
+    names = ", ".join(dict.fromkeys(str(out / period["programs"]) for period in described))
+    console.print(f"{out / TABLE}: greens and offsets; {names}: programs for SUMO")
 
 
-def _window(scenario: Scenario, season: Season, day: date) -> tuple[Window, float]:
-    """Return the time that is planned, and the simulated second at which the last event ends."""
+def _evening(scenario: Scenario, season: Season, day: date) -> Part:
+    """Return the time around all events of a day; plans change at the end of the last one."""
     events = [event for event in season.events if event.begin.date() == day]
     clock = later(events[0].begin, -BEFORE_S - scenario.begin_s)
     ends = [later(e.begin, usual_end_s(e, season.registry.kind(e.kind))) for e in events]
     end_s = max(ends).timestamp() - clock.timestamp()
-    return Window(clock, scenario.begin_s, end_s + AFTER_S), end_s
+    window = Window(clock, scenario.begin_s, end_s + AFTER_S)
+    bounds = later(clock, scenario.begin_s), later(clock, end_s + AFTER_S)
+    return Part("evening", window, tuple(events_around(season, *bounds)), end_s)
 
 
 def _rows(
@@ -98,15 +111,17 @@ def _rows(
 
 
 def _described(
-    scenario: Scenario, network: Network, window: Window, period: Period
+    scenario: Scenario, network: Network, part: Part, period: Period, programs: str
 ) -> dict[str, Any]:
     cycles = [period.plans[s.id].cycle_s(s, scenario.timing) for s in network.signals]
     dropped = sum(len(s.phases) - len(period.plans[s.id].phases) for s in network.signals)
     return {
-        "from": _time(window, period.begin_s),
-        "to": _time(window, period.end_s),
+        "part": part.label,
+        "from": _time(part.window, period.begin_s),
+        "to": _time(part.window, period.end_s),
         "cycle_s": max(cycles),
         "phases_dropped": dropped,
+        "programs": programs,
     }
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -10,6 +11,9 @@ import pytest
 
 from signalrl.cli import main
 from signalrl.cli_plans import COLUMNS
+from signalrl.forecast.days import parts_of_day
+from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season
 
 
 def test_writes_the_plans_of_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +28,31 @@ def test_writes_the_plans_of_a_day(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {row["from"] for row in rows} == {period["from"] for period in periods}
     logics = ET.parse(out / "plans.add.xml").getroot()
     assert {logic.attrib["id"] for logic in logics} == {row["signal"] for row in rows}
+
+
+def test_recorded_traffic_is_planned_for_around_the_event(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each part has the hour that was recorded, and plans that serve more than visitors."""
+    scenario = load_scenario("cologne-concert")
+    season = load_season(scenario)
+    day = season.events[0].begin.date()
+    command = ["plans", "cologne-concert", "--at", str(day), "--out", str(tmp_path), "--json"]
+    assert main(command) == 0
+    periods = json.loads(capsys.readouterr().out)
+    labels = [part.label for part in parts_of_day(scenario, season, day)]
+    assert list(dict.fromkeys(period["part"] for period in periods)) == labels
+    assert scenario.events is not None
+    for label, before_s in zip(labels, scenario.events.lead_s.values(), strict=True):
+        mine = [period for period in periods if period["part"] == label]
+        first, last = (
+            datetime.fromisoformat(m[k]) for m, k in ((mine[0], "from"), (mine[-1], "to"))
+        )
+        assert (last - first).total_seconds() == scenario.horizon_s
+        assert (tmp_path / mine[0]["programs"]).is_file()
+        if "ingress" in label:
+            begin = season.events[0].begin.replace(tzinfo=None)
+            assert begin - first == timedelta(seconds=before_s)
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,14 @@ class Part:
         label: A word for it.
         window: The time.
         events: Events that may have visitors on the road then.
+        anchor_s: Simulated second at which the event that it is about begins, or usually ends; None
+            for a whole day.
     """
 
     label: str
     window: Window
     events: tuple[Event, ...]
+    anchor_s: float | None = None
 
 
 def season_of(scenario: Scenario) -> Season:
@@ -50,6 +53,11 @@ def season_of(scenario: Scenario) -> Season:
     return load_season(scenario)
 
 
+def knows_all_hours(scenario: Scenario) -> bool:
+    """Whether the usual traffic of all hours of a day is known."""
+    return scenario.demand is not None and scenario.demand.profile.clock == "day"
+
+
 def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, ...]:
     """Return the parts of a day that are forecast.
 
@@ -60,7 +68,7 @@ def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, .
     Raises:
         ConfigError: The environment has no event on this day, and needs one.
     """
-    if scenario.demand is not None and scenario.demand.profile.clock == "day":
+    if knows_all_hours(scenario):
         zone = season.registry.local
         midnight = datetime.combine(day, time.min, zone)
         ends = datetime.combine(day + timedelta(days=1), time.min, zone)
@@ -104,4 +112,6 @@ def _part_of(scenario: Scenario, season: Season, occasion: Occasion) -> Part:
     window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
     bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
     label = f"{occasion.event.title} ({occasion.phase})"
-    return Part(label, window, tuple(events_around(season, *bounds)))
+    assert scenario.events is not None
+    anchor_s = scenario.begin_s + scenario.events.lead_s[occasion.phase]
+    return Part(label, window, tuple(events_around(season, *bounds)), anchor_s)
