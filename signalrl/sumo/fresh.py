@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from signalrl.errors import SignalRLError, SimulationError
@@ -31,12 +34,14 @@ def run_fresh(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int) ->
     """
     context, left = get_context("spawn"), list(reversed(tasks))
     running: dict[Connection[str, str], tuple[Task, SpawnProcess]] = {}
+    # What a process that is killed leaves behind lies in a folder of ours.
+    folder = TemporaryDirectory(prefix="signalrl-fresh-", ignore_cleanup_errors=True)
     try:
         while left or running:
             while left and len(running) < jobs:
                 task = left.pop()
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_run, args=(work, task, theirs))
+                process = context.Process(target=_run, args=(work, task, theirs, folder.name))
                 process.start()
                 theirs.close()
                 running[ours] = task, process
@@ -58,11 +63,15 @@ def run_fresh(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int) ->
         for _, process in running.values():
             process.kill()
             process.join()
+        folder.cleanup()
 
 
-def _run(work: Callable[[Task], None], task: Task, answer: Connection[str, str]) -> None:
+def _run(
+    work: Callable[[Task], None], task: Task, answer: Connection[str, str], folder: str
+) -> None:
     """Do the work and answer what went wrong."""
     die_with_parent()
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, too
     try:
         work(task)

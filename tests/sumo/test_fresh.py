@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from functools import partial
 from multiprocessing import active_children
@@ -29,6 +30,21 @@ def test_a_task_that_fails_is_told() -> None:
 def test_a_task_that_is_killed_is_told() -> None:
     with pytest.raises(SimulationError, match="task 6: its process was killed; the same command"):
         list(run_fresh(signal.raise_signal, [6], 1))
+
+
+def _leave_a_folder(told: Path) -> None:
+    folder = tempfile.mkdtemp()
+    told.write_text(folder)
+    time.sleep(60.0)
+
+
+def test_what_was_killed_leaves_no_folder_behind(tmp_path: Path) -> None:
+    tasks = [tmp_path / "told", tmp_path / "missing" / "told"]
+    with pytest.raises(SimulationError, match="it failed"):
+        list(run_fresh(_leave_a_folder, tasks, 2))
+    if tasks[0].is_file():  # else it was killed before it had a folder
+        assert not Path(tasks[0].read_text()).exists()
+    assert not list(Path(tempfile.gettempdir()).glob("signalrl-fresh-*"))
 
 
 def test_what_still_runs_ends_with_the_caller() -> None:
