@@ -6,6 +6,7 @@ copy of the network for one episode; all that is there stays as it is, and so do
 
 from __future__ import annotations
 
+import gzip
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
@@ -54,7 +55,7 @@ def add_gates(
     Raises:
         NetworkError: An edge is missing, or somebody comes from elsewhere.
     """
-    root = ET.parse(network).getroot()
+    root = _read(network)
     known = {edge.attrib["id"]: edge for edge in root.iter("edge")}
     junctions = {junction.attrib["id"]: junction for junction in root.iter("junction")}
     reached = {c.attrib["to"] for c in root.iter("connection")}
@@ -83,6 +84,14 @@ def add_gates(
         encoding="utf-8",
     )
     return path, loops, gates
+
+
+def _read(network: Path) -> ET.Element:
+    try:
+        with gzip.open(network) if network.suffix == ".gz" else network.open("rb") as file:
+            return ET.parse(file).getroot()
+    except (OSError, EOFError, ET.ParseError) as error:
+        raise NetworkError(f"{network}: expected a network of SUMO, got: {error}") from error
 
 
 def _add(root: ET.Element, edge: ET.Element, junctions: Mapping[str, ET.Element]) -> GateRoad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_a_network_with_gates_has_all_that_it_had(tmp_path: Path) -> None:
     )
     assert before < after
     assert len(after - before) == 2 + 2 + 4  # roads, signals, ways through them
+
+
+def test_a_compressed_network_gets_gates_and_a_broken_one_is_told(tmp_path: Path) -> None:
+    source = load_scenario("arena").network_file
+    packed = tmp_path / "arena.net.xml.gz"
+    packed.write_bytes(gzip.compress(source.read_bytes()))
+    plain = add_gates(source, ["west1_a1"], tmp_path)[0].read_bytes()
+    assert add_gates(packed, ["west1_a1"], tmp_path)[0].read_bytes() == plain
+    packed.write_bytes(packed.read_bytes()[:-100])
+    with pytest.raises(NetworkError, match="expected a network of SUMO, got: "):
+        add_gates(packed, ["west1_a1"], tmp_path)
 
 
 def test_the_signals_under_control_stay_as_they_are(tmp_path: Path) -> None:
