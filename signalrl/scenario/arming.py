@@ -53,10 +53,14 @@ def armed_times(
 
 
 def _usual(scenario: Scenario, occasion: Occasion, bounds: FloatArray) -> FloatArray:
-    """Return the vehicles of any day that set off between bounds, as a mean."""
+    """Return the vehicles of any day that set off between bounds, as a mean.
+
+    Recorded trips don't count: gates hold drawn traffic alone.
+    """
     if scenario.demand is None:
         return np.zeros(len(bounds) - 1)
-    veh_h = sum(flow.veh_h for flow in scenario.demand.flows)
+    scales = scenario.scale_range or scenario.demand.scale_range
+    veh_h = sum(scales) / 2.0 * sum(flow.veh_h for flow in scenario.demand.flows)
     midnight_s = wall_offset_s(occasion.clock, scenario.begin_s)
     middles = (bounds[:-1] + bounds[1:]) / 2.0
     factors = profile_factors(scenario.demand.profile, middles, midnight_s)

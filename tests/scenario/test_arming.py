@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from signalrl.network.gridlock import Diagram
@@ -14,10 +16,16 @@ DIAGRAM = Diagram(425.0, 7800.0)
 Spans = tuple[tuple[float, float], ...]
 
 
-def spans(size: str, phase: Phase, number: int, diagram: Diagram = DIAGRAM) -> Spans:
+def spans(
+    size: str,
+    phase: Phase,
+    number: int,
+    diagram: Diagram = DIAGRAM,
+    more: Mapping[str, object] | None = None,
+) -> Spans:
     """Return the armed times of an event of a held-out calendar, in an episode of three hours."""
     calendars = {"events": {"calendars": [f"held-out-{size}.ics"]}, "end_s": 10800}
-    scenario = load_scenario("arena", settings=calendars)
+    scenario = load_scenario("arena", settings={**calendars, **(more or {})})
     season = load_season(scenario)
     assert scenario.events is not None
     event = season.events[number]
@@ -45,6 +53,15 @@ def test_the_less_a_district_lets_out_the_longer_are_gates_armed() -> None:
     ]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[-1] == 0.0
+
+
+def test_the_more_usual_traffic_is_drawn_the_longer_are_gates_armed() -> None:
+    lengths = []
+    for scale in (1.0, 1.5):
+        demand = {"scale_range": [scale, scale]}
+        (begin, end), *_ = spans("xl", "ingress", 0, DIAGRAM, {"demand": demand})
+        lengths.append(end - begin)
+    assert lengths[1] > lengths[0]
 
 
 def test_spans_are_in_order_and_apart() -> None:
