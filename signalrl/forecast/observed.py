@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -82,26 +83,30 @@ def observe(
                 left[row, column] += float(a.get("left", 0.0))
     entries = dict(_entries(routes))
     for trip in _elements(outputs.tripinfo, "tripinfo"):
-        depart_s, edge_id = entries.get(trip.attrib["id"], (0.0, ""))
+        name = trip.attrib["id"]
+        edge_id = entries.get(name) or entries.get(name.rpartition(".")[0], "")  # of a flow
         column = of_edge.get(edge_id)
         if column is not None:
-            begin_s = depart_s - window.begin_s
             waited_s = max(0.0, float(trip.attrib["departDelay"]))
-            waiting[:, column] += _spread(begin_s, begin_s + waited_s, bins, bin_s) / bin_s
+            entered_s = float(trip.attrib["depart"])
+            ends_s = (window.end_s if entered_s < 0.0 else entered_s) - window.begin_s
+            waiting[:, column] += _spread(ends_s - waited_s, ends_s, bins, bin_s) / bin_s
     return Observed(bin_s, arrived, left, waiting)
 
 
-def _entries(routes: Iterable[Path]) -> Iterator[tuple[str, tuple[float, str]]]:
-    """Yield the id of each vehicle, when it departs, and on which edge."""
+def _entries(routes: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Yield the id of each vehicle, trip and flow, and the edge on which it wants to enter."""
     for path in routes:
-        for element in ET.parse(path).getroot():
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            root = ET.parse(file).getroot()
+        named = {r.attrib["id"]: r.attrib["edges"] for r in root.iter("route") if "id" in r.attrib}
+        for element in root:
             a = element.attrib
             route = element.find("route")
-            origin = a.get("from") or (
-                route.attrib["edges"].split()[0] if route is not None else ""
-            )
-            if origin and "depart" in a:
-                yield a["id"], (float(a["depart"]), origin)
+            edges = named.get(a.get("route", ""), "") if route is None else route.attrib["edges"]
+            origin = a.get("from") or (edges.split() or [""])[0]
+            if origin and element.tag in ("vehicle", "trip", "flow"):
+                yield a["id"], origin
 
 
 def _spread(begin_s: float, end_s: float, bins: int, bin_s: float) -> FloatArray:
