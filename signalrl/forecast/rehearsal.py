@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
+from signalrl.events.turnout import expected_people
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.corrections import DISTRICT, Evening, learn_corrections
 from signalrl.forecast.days import drawn_part, season_of
@@ -68,13 +68,13 @@ class Rehearsal:
     def read(cls, path: Path) -> Rehearsal | None:
         """Read it; None where the file is missing or damaged."""
         try:
-            with np.load(path) as a:
+            with path.open("rb") as file, np.load(file) as a:
                 evening = Evening(
                     a["phase"].item(), a["foretold"], a["severity"], a["seen"], a["problem"]
                 )
                 names = tuple(a["places"].tolist())
                 return cls(a["event"].item(), int(a["people"]), names, evening)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        except Exception:  # a damaged archive fails in a dozen ways
             return None
 
 
@@ -147,7 +147,9 @@ def rehearse(scenario: Scenario, seed: int, draws: int = DRAWS) -> Rehearsal:
         foretold, waited = np.append(foretold, 0.0), np.append(waited, 0.0)
         severe, problem = np.vstack([severe, of_district]), np.append(problem, locks)
     evening = Evening(occasion.phase, foretold, severe, waited, problem)
-    return Rehearsal(occasion.event.title, occasion.event.attendance or 0, places, evening)
+    event = occasion.event
+    people = expected_people(event, season.registry.venue(event.venue))
+    return Rehearsal(event.title, people, places, evening)
 
 
 def cross_validated(

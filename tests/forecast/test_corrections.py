@@ -7,10 +7,11 @@ import threading
 import time
 from multiprocessing import active_children
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalrl.cli import main
@@ -135,6 +136,23 @@ def test_visitors_come_before_they_leave() -> None:
     assert (np.diff(phases) >= 0).all()
     usual = draw_traffic(scenario, season.registry, (), part.window, 5)
     assert (usual.phases(10) == -1).all()
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_damaged_evening_is_one_that_is_missing(data: st.DataObject) -> None:
+    whole = Rehearsal("A match", 9000, NAMES, evening())
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "1.npz"
+        whole.write(path)
+        content = bytearray(path.read_bytes())
+        if data.draw(st.booleans()):
+            content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+        else:
+            del content[data.draw(st.integers(0, len(content) - 1)) :]
+        path.write_bytes(content)
+        found = Rehearsal.read(path)
+        assert found is None or isinstance(found, Rehearsal)
 
 
 def test_corrections_are_a_table(tmp_path: Path) -> None:
