@@ -58,6 +58,7 @@ def evening(env: str, draws: int, out: Path, seed: int) -> None:
     inside, outflow = accumulation_veh(edges, network), outflow_veh_h(trips, edges)
     result = {
         "env": env,
+        "draws": draws,
         "seed": seed,
         "event": None if quiet else occasion.event.title,
         "phase": occasion.phase,
@@ -77,6 +78,11 @@ def _kept(env: str, out: Path, seed: int) -> Path:
     return out / f"{env}-{seed}.json"
 
 
+def _is_of(path: Path, draws: int) -> bool:
+    """Whether an evening is there, and was forecast with so many draws."""
+    return path.is_file() and json.loads(path.read_text()).get("draws") == draws
+
+
 def main() -> int:
     """Run the evenings that are missing and print the scores."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -91,7 +97,10 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.first, arguments.first + arguments.evenings)
     files = {seed: _kept(arguments.env, arguments.out, seed) for seed in seeds}
-    missing = [seed for seed, path in files.items() if not path.is_file()]
+    if load_scenario(arguments.env).metering is None:
+        print(f"{arguments.env}: expected an environment with metering, got one without")
+        return 1
+    missing = [seed for seed, path in files.items() if not _is_of(path, arguments.draws)]
     work = partial(evening, arguments.env, arguments.draws, arguments.out)
     for number, _ in enumerate(run_fresh(work, missing, arguments.jobs), 1):
         print(f"{number} of {len(missing)} evenings", file=sys.stderr, flush=True)

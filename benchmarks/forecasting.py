@@ -108,7 +108,7 @@ def score(rows: list[dict[str, Any]], threshold: float, name: str) -> dict[str, 
         "precision_at_recall_0.9": detection(
             odds, happened, threshold_at(odds, happened, 0.9)
         ).precision,
-        "onset_error_min": float(np.median(onsets)) if onsets else float("nan"),
+        "onset_error_min": float(np.median(onsets)) if onsets else None,
     }
     for what in ("arrived", "waiting"):
         inside, losses, without = [], [], []

@@ -53,7 +53,7 @@ def seeds_table(found: dict[int, Pair]) -> str:
 
 
 def gates_table(found: dict[int, Pair]) -> str:
-    """Return what each gate did, as a mean over the evenings."""
+    """Return what each gate did, as a mean over the evenings on which the calendar armed them."""
     lines = ["| gate | vehicles | held, mean in s | longest in s |", "|---|---|---|---|"]
     results = [metered["holds"] for _, metered in found.values() if metered["holds"]]
     if not results:
@@ -118,6 +118,9 @@ def main() -> int:
     found = pairs(arguments.run, arguments.env, arguments.controller)
     if not found:
         print(f"no pairs of {arguments.env} in {arguments.run}", file=sys.stderr)
+        return 1
+    if arguments.seed is not None and arguments.seed not in found:
+        print(f"expected one of the seeds {sorted(found)}, got {arguments.seed}", file=sys.stderr)
         return 1
     points = [point for seed, (plain, _) in found.items() for point in points_of(1.0, seed, plain)]
     diagram = fit(points)
