@@ -8,6 +8,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from signalrl.forecast.corrections import corrections_of
@@ -53,13 +54,13 @@ def forecast_day(
     network = scenario_network(scenario)
     season = season_of(scenario)
     for note in season.notes:
-        console.print(f"[yellow]calendar:[/yellow] {note}", highlight=False)
+        console.print(f"[yellow]calendar:[/yellow] {escape(str(note))}", highlight=False)
     day = day or next_day(season, datetime.now(season.registry.local).date())
     parts = parts_of_day(scenario, season, day)
     outlooks = []
     roads = read_map(scenario, network)
     for part in parts:
-        with console.status(f"{scenario.name}, {day}: {part.label}, {draws} draws"):
+        with console.status(f"{scenario.name}, {day}: {escape(part.label)}, {draws} draws"):
             outlooks.append(
                 look_ahead(
                     scenario, network, season.registry, part.events, part.window, draws, seed
@@ -81,13 +82,8 @@ def forecast_day(
 
 def show(forecast: DayForecast, out: Path, console: Console) -> None:
     """Print the ranked problems of a forecast."""
-    titles = {
-        f"{event.title} ({event.begin:%H:%M})": None
-        for part in forecast.parts
-        for event in part.events
-        if event.begin.date() == forecast.day
-    }
-    console.print(f"[bold]{forecast.env}, {forecast.day}[/bold]: {', '.join(titles) or 'no event'}")
+    titles = ", ".join(f"{event.title} ({event.begin:%H:%M})" for event in forecast.events())
+    console.print(f"[bold]{forecast.env}, {forecast.day}[/bold]: {escape(titles) or 'no event'}")
     for risk in forecast.risks:
         console.print(risk.sentence(), style="bold red" if risk.warns else "", highlight=False)
     ranked = forecast.ranked()

@@ -77,7 +77,8 @@ def assign(
     """
     roads = read_roads(scenario, capacity)
     plan = _Plan(traffic)
-    samples = [plan.samples(find_ways(scenario, plan.trips(0), seed=1))]
+    begin_s = plan.window.begin_s
+    samples = [plan.samples(find_ways(scenario, plan.trips(0), begin_s=begin_s, seed=1))]
     found = _assignment(capacity, roads, samples, plan)
     if not found.turning.entries:
         raise NetworkError(
@@ -87,7 +88,7 @@ def assign(
     few = traffic.chosen(np.arange(min(_DRAWS, traffic.draws)))
     for turn in range(1, turns):
         times_s = _times_s(capacity, roads, found, few, plan)
-        ways = find_ways(scenario, plan.trips(turn), times_s, SEEN_S, seed=turn + 1)
+        ways = find_ways(scenario, plan.trips(turn), times_s, SEEN_S, begin_s, seed=turn + 1)
         samples = [*samples, plan.samples(ways)][-TOGETHER:]
         found = _assignment(capacity, roads, samples, plan)
     return found

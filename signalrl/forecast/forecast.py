@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from signalrl.errors import ConfigError
 from signalrl.events.event import Event
 from signalrl.events.venues import Registry
 from signalrl.forecast.assignment import Assignment, assign
@@ -211,10 +212,18 @@ def outlook(
 
     Hours before the first visitors are those of any day, for which the signals were set: a few
     draws stand for all of them, with the capacity that signals usually have.
+
+    Raises:
+        ConfigError: The window is shorter than a bin.
     """
     part_s = bin_s / PARTS
     per_part = round(part_s / traffic.window.step_s)
     parts = traffic.window.steps // (per_part * PARTS) * PARTS
+    if not parts:
+        window_s = traffic.window.end_s - traffic.window.begin_s
+        raise ConfigError(
+            f"expected a window of {bin_s:g} s or more, one bin of the forecast, got {window_s:g} s"
+        )
     shape = (parts, len(capacity.approaches), traffic.draws)
     whole = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
     first = min(_first_busy(traffic, per_part), parts)

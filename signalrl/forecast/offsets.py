@@ -156,8 +156,6 @@ def _settle(
         offsets[name] = best(name)
     for _ in range(_PASSES):
         for name in names:
-            others = offsets.pop(name)
-            offsets[name] = others
             offsets[name] = best(name)
     return offsets
 

@@ -43,10 +43,7 @@ def draw_forecast(forecast: DayForecast, roads: Map, out: Path) -> list[Path]:
 
 def map_figure(forecast: DayForecast, roads: Map) -> Figure:
     """Draw the approaches, coloured by the probability of a problem."""
-    odds = dict.fromkeys(roads.shapes, 0.0)
-    for problem in forecast.ranked():
-        edge = problem.place.edge
-        odds[edge] = max(odds[edge], problem.probability)
+    odds = dict.fromkeys(roads.shapes, 0.0) | forecast.odds()
     figure = Figure(figsize=(7.0, 6.0))
     axes = figure.subplots()
     axes.add_collection(LineCollection(list(roads.others), colors="#cccccc", linewidths=0.8))
@@ -77,7 +74,8 @@ def map_figure(forecast: DayForecast, roads: Map) -> Figure:
     axes.axis("off")
     bar = figure.colorbar(lines, ax=axes, shrink=0.6)
     bar.set_label("probability of a problem (over 55 s per vehicle)")
-    axes.set_title(f"{forecast.env}, {forecast.day}: {_titles(forecast)}")
+    titles = ", ".join(dict.fromkeys(event.title for event in forecast.events())) or "no event"
+    axes.set_title(f"{forecast.env}, {forecast.day}: {titles}", parse_math=False)
     return figure
 
 
@@ -88,7 +86,7 @@ def timeline_figure(forecast: DayForecast, roads: Map) -> Figure:
     figure = Figure(figsize=(7.0 * max(1, len(forecast.parts)), 1.6 + 0.24 * max(1, len(rows))))
     grid = figure.subplots(1, len(forecast.parts), squeeze=False, sharey=True)[0]
     for axes, part, outlook in zip(grid, forecast.parts, forecast.outlooks, strict=True):
-        axes.set_title(part.label)
+        axes.set_title(part.label, parse_math=False)
         if not rows:
             axes.text(0.5, 0.5, "no problem is likely", ha="center", transform=axes.transAxes)
             axes.axis("off")
@@ -116,9 +114,9 @@ def timeline_figure(forecast: DayForecast, roads: Map) -> Figure:
         axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M"))
         axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=8))
         names = [roads.places[edge].name for edge in rows]
-        axes.set_yticks(np.arange(len(rows)) + 0.5, names)
-        axes.invert_yaxis()
+        axes.set_yticks(np.arange(len(rows)) + 0.5, names, parse_math=False)
     if rows:
+        grid[0].invert_yaxis()  # once: the axes share it
         image = mpl.cm.ScalarMappable(Normalize(0, 1), COLOURS)
         figure.colorbar(image, ax=list(grid), label="probability of a problem", shrink=0.8)
     return figure
@@ -132,16 +130,6 @@ def _span(outlook: Outlook, rows: list[str]) -> tuple[int, int]:
         return 0, len(outlook.problem)
     hour = round(3600.0 / outlook.bin_s)
     return max(0, int(some[0]) - hour), min(len(outlook.problem), int(some[-1]) + 1 + hour)
-
-
-def _titles(forecast: DayForecast) -> str:
-    names = {
-        event.title: None
-        for part in forecast.parts
-        for event in part.events
-        if event.begin.date() == forecast.day
-    }
-    return ", ".join(names) or "no event"
 
 
 def _aside(points: Any, metres: float) -> Any:

@@ -89,8 +89,9 @@ class Problem:
 
 
 def bound_name(name: str) -> str:
-    """Return a direction such as ``EB`` or ``EB2`` in full."""
-    return _BOUNDS.get(name[:2], name)
+    """Return a direction such as ``EB`` or ``EB2`` in full: eastbound, eastbound 2."""
+    bound = _BOUNDS.get(name[:2])
+    return name if bound is None else f"{bound} {name[2:]}".rstrip()
 
 
 def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem]:

@@ -51,6 +51,25 @@ class DayForecast:
         found = [problem for part in self.problems for problem in part]
         return sorted(found, key=lambda p: (-p.probability * p.lost_veh_h, p.begin))
 
+    def odds(self) -> dict[str, float]:
+        """Return the probability of a problem at each approach, in the part with most of it."""
+        found: dict[str, float] = {}
+        for outlook in self.outlooks:
+            likely = outlook.problem.any(axis=0).mean(axis=1).tolist()
+            for edge, odds in zip(outlook.approaches, likely, strict=True):
+                found[edge] = max(odds, found.get(edge, 0.0))
+        return found
+
+    def events(self) -> list[Event]:
+        """Return the events that go on during the day, each once."""
+        found = {
+            event: None
+            for part in self.parts
+            for event in part.events
+            if event.begin.date() <= self.day <= event.end.date()
+        }
+        return list(found)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the forecast as plain JSON data; quantiles are those of ``quantiles``."""
         return {
@@ -139,12 +158,7 @@ def _features(
     worst: dict[str, Problem] = {}
     for problem in forecast.ranked():
         worst.setdefault(problem.place.edge, problem)
-    odds: dict[str, float] = {}
-    for outlook in forecast.outlooks:
-        likely = outlook.problem.any(axis=0).mean(axis=1).tolist()
-        odds |= {
-            k: max(p, odds.get(k, 0.0)) for k, p in zip(outlook.approaches, likely, strict=True)
-        }
+    odds = forecast.odds()
     return [
         {
             "type": "Feature",

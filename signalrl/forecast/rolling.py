@@ -80,11 +80,19 @@ def roll_forward(
 
     Returns:
         As many draws as before, those that fit more than once.
+
+    Raises:
+        ValueError: There are more intervals than the window has.
     """
     rolling = Rolling(traffic.draws)
     per_interval = round(interval_s / traffic.window.step_s)
     for edge, seen in sorted(counts.items()):
         steps = traffic.visitors(kind, [edge])[: len(seen) * per_interval]
+        if len(steps) < len(seen) * per_interval:
+            raise ValueError(
+                f"counts of {edge}: expected at most {traffic.window.steps // per_interval} "
+                f"intervals of {interval_s:g} s, which is the window, got {len(seen)}"
+            )
         expected = steps.reshape(len(seen), per_interval, -1).sum(axis=1)
         for row, count in zip(expected, seen, strict=True):
             rolling.see(row, float(count))

@@ -146,7 +146,8 @@ class Traffic:
             ends = np.searchsorted(crowd.draw[order], np.arange(self.draws + 1))
             parts = [crowd.step[order][ends[draw] : ends[draw + 1]] for draw in draws]
             numbers = np.repeat(np.arange(len(draws)), [len(part) for part in parts])
-            crowds[key] = Crowd(np.concatenate(parts), numbers)
+            if len(numbers):
+                crowds[key] = Crowd(np.concatenate(parts), numbers)
         return replace(self, draws=len(draws), scale=self.scale[draws], crowds=crowds)
 
     def entering(
@@ -229,9 +230,9 @@ def _usual(scenario: Scenario, window: Window) -> dict[Stream, FloatArray]:
     if demand := scenario.demand:
         steps = np.arange(window.steps, dtype=np.float64)
         times_s: FloatArray = window.begin_s + (steps + 0.5) * window.step_s
-        factors = profile_factors(
-            demand.profile, times_s, wall_offset_s(window.clock, window.begin_s)
-        )
+        # Clocks may be changed in the window.
+        midnight_s = np.array([wall_offset_s(window.clock, time_s) for time_s in times_s])
+        factors = profile_factors(demand.profile, times_s, midnight_s)
         for flow in demand.flows:
             key = Stream(0, flow.origin, flow.destination, flow.route)
             found[key] += flow.veh_h * window.step_s / 3600.0 * factors

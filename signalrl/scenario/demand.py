@@ -149,13 +149,16 @@ def _poisson(
     return hundredths(candidates[random.uniform(0.0, peak, number) < factor])
 
 
-def profile_factors(profile: Profile, times_s: FloatArray, midnight_s: float) -> FloatArray:
+def profile_factors(
+    profile: Profile, times_s: FloatArray, midnight_s: float | FloatArray
+) -> FloatArray:
     """Return the factor on volumes at simulated times.
 
     Args:
         profile: How volumes change.
         times_s: Simulated times in s.
-        midnight_s: What they lack to s after midnight, where the profile is that of a day.
+        midnight_s: What they lack to s after midnight, where the profile is that of a day; one
+            number, or one for each time.
     """
     times = np.array([point.time_s for point in profile.points])
     factors = np.array([point.factor for point in profile.points])

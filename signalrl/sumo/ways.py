@@ -68,6 +68,7 @@ def find_ways(
     trips: Sequence[Trip],
     times_s: Mapping[str, npt.NDArray[np.float64]] | None = None,
     bin_s: float = 900.0,
+    begin_s: float = 0.0,
     seed: int = 1,
 ) -> list[tuple[str, ...]]:
     """Return the way of each trip, as edges; empty where there is none.
@@ -75,10 +76,11 @@ def find_ways(
     Args:
         scenario: Whose network.
         trips: Who wants to drive, in any order.
-        times_s: Travel time of edges in each time bin from the scenario's begin on, in s,
-            ``(bins,)``; of all others, and without it, that of empty roads. Drivers know those of
-            the bin in which they set off, as SUMO's do.
+        times_s: Travel time of edges in each time bin from ``begin_s`` on, in s, ``(bins,)``; of
+            all others, and without it, that of empty roads. Drivers know those of the bin in which
+            they set off, as SUMO's do.
         bin_s: Length of a bin in s.
+        begin_s: Simulated second at which the first bin begins; nobody sets off before.
         seed: Decides how drivers differ.
 
     Raises:
@@ -86,7 +88,7 @@ def find_ways(
     """
     with tempfile.TemporaryDirectory(prefix="signalrl-ways-") as folder:
         path, out = Path(folder) / "trips.xml", Path(folder) / "out.rou.xml"
-        bins = [int((trip.depart_s - scenario.begin_s) // bin_s) for trip in trips]
+        bins = [int((trip.depart_s - begin_s) // bin_s) for trip in trips]
         order = sorted(range(len(trips)), key=bins.__getitem__)
         lines = (
             f'<trip id="{i}" depart="{bins[i] * _BIN_S:.2f}" from={_quoted(trips[i].origin)} '

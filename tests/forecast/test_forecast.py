@@ -12,15 +12,19 @@ import pytest
 from signalrl.cli import main
 from signalrl.errors import ConfigError
 from signalrl.events.scoring import covered, detection, pinball
-from signalrl.forecast.assignment import assign
+from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.days import next_day, parts_of_day, season_of
 from signalrl.forecast.forecast import PARTS, QUANTILES, look_ahead, onset_bins
-from signalrl.forecast.problems import WARN
+from signalrl.forecast.pictures import timeline_figure
+from signalrl.forecast.places import read_map
+from signalrl.forecast.problems import WARN, find_problems
+from signalrl.forecast.report import DayForecast
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season, occasion_of
 from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.ways import Trip, find_ways
 
 SCENARIO = load_scenario("arena")
 NETWORK = scenario_network(SCENARIO)
@@ -143,10 +147,15 @@ def test_the_next_day_with_an_event_is_forecast_by_default() -> None:
 
 def test_the_command_writes_a_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scenario = load_scenario("cologne-concert")
-    day = max(load_season(scenario).events, key=lambda e: e.attendance or 0).begin.date()
+    event = max(load_season(scenario).events, key=lambda e: e.attendance or 0)
+    day, title = event.begin.date(), "[moved] $5 #1 $ [/b]"  # neither markup nor formula
+    calendar = tmp_path / "of-the-hall.csv"
+    cells = title, event.venue, event.begin.isoformat(), str(event.attendance)
+    calendar.write_text(f"title,venue,begin,attendance\n{','.join(cells)}\n")
     command = ["forecast", "cologne-concert", "--at", str(day), "--draws", "20"]
-    assert main([*command, "--out", str(tmp_path)]) == 0
+    assert main([*command, "--calendar", str(calendar), "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
+    assert title in said
     data = json.loads((tmp_path / "forecast.json").read_text())
     assert str(day) in said
     assert len(data["parts"]) == 2
@@ -166,6 +175,59 @@ def test_the_command_writes_a_forecast(tmp_path: Path, capsys: pytest.CaptureFix
     assert 50.5 < lat < 51.5
     for name in ("map.svg", "timeline.svg"):
         assert (tmp_path / name).read_text().startswith("<?xml")
+
+
+def test_the_costliest_approach_is_on_top_of_the_timeline() -> None:
+    scenario = load_scenario("cologne-concert")
+    network, season = scenario_network(scenario), load_season(scenario)
+    event = max(season.events, key=lambda e: e.attendance or 0)
+    parts = parts_of_day(scenario, season, event.begin.date())
+    looks = [
+        look_ahead(scenario, network, season.registry, part.events, part.window, 8)
+        for part in parts
+    ]
+    roads = read_map(scenario, network)
+    assert len({place.name for place in roads.places.values()}) == len(roads.places)
+    problems = tuple(tuple(find_problems(look, roads.places)) for look in looks)
+    for number in (1, 2):  # parts
+        some = (parts[:number], tuple(looks[:number]), problems[:number])
+        forecast = DayForecast("cologne-concert", event.begin.date(), 8, 0, *some)
+        axes = timeline_figure(forecast, roads).axes[0]
+        assert axes.get_ylim()[0] > axes.get_ylim()[1]
+        assert axes.get_yticklabels()[0].get_text() == forecast.ranked()[0].place.name
+
+
+def test_usual_traffic_follows_the_clock_through_a_night_of_daylight_saving() -> None:
+    for day in (date(2027, 3, 28), date(2027, 10, 31)):
+        (part,) = parts_of_day(SCENARIO, SEASON, day)
+        usual = draw_traffic(SCENARIO, SEASON.registry, [], part.window, 1).usual
+        total = sum(usual.values(), np.zeros(part.window.steps))
+        (plain,) = parts_of_day(SCENARIO, SEASON, day - timedelta(days=1))
+        before = draw_traffic(SCENARIO, SEASON.registry, [], plain.window, 1).usual
+        hours = sum(before.values(), np.zeros(plain.window.steps)).reshape(24, -1)
+        for number, seen in enumerate(total.reshape(-1, 120)):
+            clock = part.window.moment(3600.0 * number)
+            assert seen == pytest.approx(hours[clock.hour]), clock
+
+
+def test_drivers_know_the_times_of_their_own_hour_wherever_the_window_begins() -> None:
+    edges = read_roads(SCENARIO, Capacity(find_movements(NETWORK))).edges
+    random = np.random.default_rng(3)
+    times_s = {edge: random.uniform(5.0, 300.0, 6) for edge in edges}
+    ends = [("west1_a1", f"{edge}") for edge in ("e1_east1", "c4_north_c", "e4_east4")]
+    late = load_scenario("arena", settings={"begin_s": 25_200.0, "end_s": 30_600.0})
+    found = set()
+    for scenario, begin_s in ((SCENARIO, 0.0), (SCENARIO, 3600.0), (late, 0.0), (late, 25_200.0)):
+        trips = [Trip(begin_s + 600.0 * k + 1.0, *pair) for k in range(6) for pair in ends]
+        found.add(tuple(find_ways(scenario, trips, times_s, 600.0, begin_s)))
+    (ways,) = found
+    assert len(set(ways)) > len(ends), "all bins are alike"
+
+
+def test_a_window_without_a_bin_is_refused() -> None:
+    short = Window(OCCASION.clock, 0.0, 600.0)
+    with pytest.raises(ConfigError, match=r"expected a window of 900 s or more, .* got 600 s"):
+        look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], short, 2)
 
 
 def test_scores_are_those_of_the_books() -> None:

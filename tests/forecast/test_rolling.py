@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalrl.forecast.rolling import FEWEST, Rolling, roll_forward
-from signalrl.forecast.traffic import Traffic, Window, draw_traffic
+from signalrl.forecast.traffic import Crowd, Stream, Traffic, Window, draw_traffic
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season, occasion_of
 
@@ -41,6 +41,22 @@ def test_a_match_that_ends_late_shifts_the_forecast() -> None:
             said = traffic.visitors(2, EXITS)[seen_steps:].reshape(-1, 20, 200).sum(axis=1)
             errors.append(np.abs(np.median(said, axis=1) - rest).mean())
     assert np.mean(after) < 0.6 * np.mean(before), (np.mean(before), np.mean(after))
+
+
+def test_more_counts_than_the_window_has_are_refused() -> None:
+    forecast = evenings(10, 0)
+    with pytest.raises(ValueError, match=r"expected at most 30 intervals of 300 s, .* got 31"):
+        roll_forward(forecast, 2, {EXITS[0]: np.ones(31)}, 300.0)
+
+
+def test_a_stream_that_no_chosen_draw_has_is_gone() -> None:
+    key, other = Stream(2, "a", "b"), Stream(2, "a", "c")
+    crowds = {
+        key: Crowd(np.array([3, 4]), np.array([0, 1])),
+        other: Crowd(np.array([5]), np.array([1])),
+    }
+    traffic = Traffic(WINDOW, 2, {}, False, np.ones(2), crowds, 0)
+    assert traffic.chosen(np.array([0, 0])).streams == (key,)
 
 
 def test_without_counts_nothing_changes() -> None:
