@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -147,7 +148,7 @@ class Capacity:
             [m.opposing_lanes for m in self.movements]
         )
         self._yields = np.array([m.part("yield") for m in self.movements])
-        slots = [_slots(m) for m in self.movements]
+        slots = [_slots(m.steps) for m in self.movements]
         self._goes = np.array([goes for goes, _ in slots]).T
         self._since = np.array([since for _, since in slots]).T
 
@@ -249,26 +250,27 @@ def _gap_flow(opposing_veh_h: FloatArray) -> FloatArray:
     return opposing * np.exp(-per_s * CRITICAL_GAP_S) / -np.expm1(-per_s * FOLLOW_UP_S)
 
 
-def _slots(movement: Movement) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+@lru_cache(maxsize=10_000)
+def _slots(steps: tuple[tuple[float, str], ...]) -> tuple[npt.NDArray[np.bool_], FloatArray]:
     """Return of each slot of the cycle whether it goes, and for which part it has yielded.
 
     The part is minus infinity where it does not yield.
     """
-    ends_s = np.cumsum([duration_s for duration_s, _ in movement.steps])
-    modes = [mode for _, mode in movement.steps]
+    ends_s = np.cumsum([duration_s for duration_s, _ in steps])
+    modes = [mode for _, mode in steps]
     middles_s = (np.arange(_SLOTS) + 0.5) / _SLOTS * ends_s[-1]
     step = np.minimum(np.searchsorted(ends_s, middles_s, side="right"), len(modes) - 1)
     shown = np.array(modes)[step]
     since, run = np.full(_SLOTS, -np.inf), 0
     # The second time round, a run that began at the end of the cycle goes on.
-    for slot in [*range(_SLOTS), *range(_SLOTS)]:
+    for slot in [*range(_SLOTS), *range(_SLOTS)] if "yield" in modes else []:
         run = run + 1 if shown[slot] == "yield" else 0
         if run:
             since[slot] = (run - 0.5) / _SLOTS
     goes = shown == "go"
-    last = goes & ~np.roll(goes, -1) & (np.roll(shown, -1) == "stop")
-    for slot in range(1, round(EXTENSION_S / ends_s[-1] * _SLOTS) + 1):
-        goes = goes | np.roll(last, slot)
+    last = np.flatnonzero(goes & (np.roll(shown, -1) == "stop"))
+    longer = np.arange(1, round(EXTENSION_S / ends_s[-1] * _SLOTS) + 1)
+    goes[(last[:, None] + longer) % _SLOTS] = True
     return goes, since
 
 
