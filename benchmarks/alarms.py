@@ -98,7 +98,10 @@ def main() -> int:
     seeds = range(arguments.first, arguments.first + arguments.evenings)
     files = {seed: _kept(arguments.env, arguments.out, seed) for seed in seeds}
     if load_scenario(arguments.env).metering is None:
-        print(f"{arguments.env}: expected an environment with metering, got one without")
+        wanted = (
+            "expected an environment that knows its district (the key metering), got one without"
+        )
+        print(f"{arguments.env}: {wanted}; measure it with signalrl nfd", file=sys.stderr)
         return 1
     missing = [seed for seed, path in files.items() if not _is_of(path, arguments.draws)]
     work = partial(evening, arguments.env, arguments.draws, arguments.out)

@@ -50,9 +50,10 @@ def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
         others = sorted({event.begin.date() for event in season.events}, key=lambda d: abs(d - day))
         near = ", ".join(str(other) for other in sorted(others[:3]))
         raise ConfigError(f"{scenario.name}: expected a day with an event, got {day}; try {near}")
-    parts = [_evening(scenario, season, day)]
-    if not knows_all_hours(scenario):
-        parts = list(parts_of_day(scenario, season, day))
+    if knows_all_hours(scenario):
+        parts: tuple[Part, ...] = (_evening(scenario, season, day),)
+    else:
+        parts = parts_of_day(scenario, season, day)
     network = scenario_network(scenario)
     out.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, Any]] = []
