@@ -222,8 +222,8 @@ def outlook(
     if not parts:
         window_s = traffic.window.end_s - traffic.window.begin_s
         raise ConfigError(
-            f"expected a window of {bin_s:g} s or more, one bin of the forecast, got {window_s:g} s; "
-            "give it a later end"
+            f"expected a window of {bin_s:g} s or more, one bin of the forecast, got "
+            f"{window_s:g} s; give it a later end"
         )
     shape = (parts, len(capacity.approaches), traffic.draws)
     whole = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
