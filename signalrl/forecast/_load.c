@@ -224,8 +224,11 @@ static PyObject *advance(PyObject *module, PyObject *const *args, Py_ssize_t nar
             b[HOP_SHARE].shape[0], b[ENTRY_SHARE].shape[0], b[ENTERING].shape[0],
         };
         fitting = fits_all(&n, b);
-        if (fitting)
+        if (fitting) {
+            Py_BEGIN_ALLOW_THREADS
             advance_all(&n, b, (float)creep, (float)rare);
+            Py_END_ALLOW_THREADS
+        }
     }
     while (taken > 0)
         PyBuffer_Release(b + --taken);

@@ -11,7 +11,9 @@ class of first order node models", Transportation Research B 45 (2011), with gre
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +38,8 @@ approaches does not stand for ever: SUMO's drivers pass one that blocks a juncti
 0.02, 0.1, 0.13 and 0.2 it was chosen by which evenings of the season of ``arena`` lock."""
 RARE = 0.02
 """Part of a lane's queue below which those who can't leave don't hold up the others."""
+_SHARE = 64
+"""Draws that are worth a thread of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,40 @@ def load(
     Returns:
         What happened; a last bin that is cut short is left out.
     """
-    steps, _, draws = entering.shape
-    state = _State(capacity, turning, draws, step_s)
-    advance = state.advance_native if native else state.advance
     parts = np.ascontiguousarray(parts, np.float32)
     room = np.asarray(lanes_veh_s, np.float32) * np.float32(step_s)
     room = room.reshape(len(room), len(capacity.lanes), -1)
-    room = np.ascontiguousarray(np.broadcast_to(room, (*room.shape[:2], draws)))
-    shape = (steps // steps_per_bin, len(capacity.approaches), draws)
+    draws = entering.shape[2]
+    room = np.broadcast_to(room, (*room.shape[:2], draws))
+
+    def load_some(some: slice) -> Loading:
+        state = _State(capacity, turning, len(range(draws)[some]), step_s)
+        advance = state.advance_native if native else state.advance
+        wanted, let_pass = (np.ascontiguousarray(a[:, :, some]) for a in (entering, room))
+        return _loading(advance, turning, parts, let_pass, wanted, steps_per_bin, first_step)
+
+    # Draws know nothing of each other, and the compiled twin lets other threads run.
+    threads = max(1, min(len(os.sched_getaffinity(0)), draws // _SHARE)) if native else 1
+    if threads == 1:
+        return load_some(slice(None))
+    ends = np.linspace(0, draws, threads + 1, dtype=int).tolist()
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(load_some, map(slice, ends[:-1], ends[1:])))
+    together = zip(*(some.arrays for some in found), strict=True)
+    return Loading(*(np.concatenate(arrays, axis=2) for arrays in together))
+
+
+def _loading(
+    advance: Callable[..., None],
+    turning: Turning,
+    parts: FloatArray,
+    room: FloatArray,
+    entering: FloatArray,
+    steps_per_bin: int,
+    first_step: int,
+) -> Loading:
+    steps, _, draws = entering.shape
+    shape = (steps // steps_per_bin, len(turning.storage), draws)
     found = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
     for step in range(shape[0] * steps_per_bin):
         period = turning.period_of[min(first_step + step, len(turning.period_of) - 1)]

@@ -179,7 +179,9 @@ class Traffic:
             if (entry := at.get((key.kind, key.origin))) is not None:
                 mine = (crowd.draw < number) & (crowd.step >= steps.start)
                 mine &= crowd.step < steps.stop
-                np.add.at(out[:, entry], (crowd.step[mine] - steps.start, crowd.draw[mine]), 1.0)
+                at_once = (crowd.step[mine] - steps.start) * number + crowd.draw[mine]
+                numbers = np.bincount(at_once, minlength=len(steps) * number)
+                out[:, entry] += numbers.reshape(len(steps), number)
         return out
 
 
@@ -279,6 +281,7 @@ def _by_way(
     """Yield each pair of ends of some trips, and the steps of those who have it."""
     edges = trips.edges.tolist()
     codes = trips.enters[some] * len(edges) + trips.leaves[some]
+    codes = codes.astype(np.min_scalar_type(len(edges) ** 2))  # short ones are sorted faster
     order = np.argsort(codes, kind="stable")
     unique, starts = np.unique(codes[order], return_index=True)
     for code, of_way in zip(unique, np.split(steps[some][order], starts[1:]), strict=True):

@@ -58,11 +58,12 @@ def red_queues(capacity: Capacity, turning: Turning) -> FloatArray:
     hops = (hops * part[:, before])[:, same]
     before, behind = before[same], behind[same]
     order = np.argsort(behind, kind="stable")
+    before = before[order]
     reached, starts = np.unique(behind[order], return_index=True)
-    roads = np.stack([turning.hop_s[same][order], cycles_s[before[order]]])
+    roads = np.stack([turning.hop_s[same][order], cycles_s[before]])
     different, which = np.unique(roads, axis=1, return_inverse=True)
-    spread = _spread(different[0] / SPEED_FACTOR, different[1])[:, which]
-    carried = (hops[:, order] / (flows * part)[:, before[order]]).astype(np.float32)
+    spread = _spread(different[0] / SPEED_FACTOR, different[1])[which, None]
+    carried = (hops[:, order] / (flows * part)[:, before]).astype(np.float32).T[:, :, None]
     steady = flows * part
     if len(reached):
         steady[:, reached] -= np.add.reduceat(hops[:, order], starts, axis=1)
@@ -72,11 +73,13 @@ def red_queues(capacity: Capacity, turning: Turning) -> FloatArray:
     for _ in range(_PASSES):
         comes = np.repeat(steady[None], SLOTS, axis=0)
         if len(reached):
-            waves = np.fft.rfft(leaves.astype(np.float32), axis=0)
-            arrives = waves[:, :, before[order]] * spread[:, None]
+            # Sums are over the first axis: that of a wave's numbers has to be the last one.
+            leaving = np.ascontiguousarray(leaves.T.astype(np.float32))
+            arrives = np.fft.rfft(leaving)[before]
+            arrives *= spread
             arrives *= carried
-            joined = np.add.reduceat(arrives, starts, axis=2)
-            comes[:, :, reached] += np.maximum(np.fft.irfft(joined, SLOTS, axis=0), 0.0)
+            joined = np.fft.irfft(np.add.reduceat(arrives, starts), SLOTS)
+            comes[:, :, reached] += np.maximum(joined, 0.0).T
         leaves, queues = _queues(comes, lets)
     found: FloatArray = capacity.sum_by_approach(queues * (cycles_s / SLOTS / 3600.0))
     return found
@@ -116,22 +119,22 @@ def _random_delay_s(ratio: FloatArray, capacity_veh_h: FloatArray) -> FloatArray
 
 def _spread(times_s: FloatArray, cycles_s: FloatArray) -> npt.NDArray[np.complex64]:
     """Return what becomes of a platoon on a road, by frequency: how much later, and how spread."""
-    slot_s = cycles_s / SLOTS
-    turn = np.exp(-2j * np.pi * np.arange(SLOTS // 2 + 1)[:, None] / SLOTS)
-    share = 1.0 / (1.0 + DISPERSION * FIRST * times_s / slot_s)
-    found = share * turn ** (FIRST * times_s / slot_s) / (1.0 - (1.0 - share) * turn)
+    ratio = times_s[:, None] / (cycles_s / SLOTS)[:, None]  # in slots
+    turn = np.exp(-2j * np.pi * np.arange(SLOTS // 2 + 1) / SLOTS)
+    share = 1.0 / (1.0 + DISPERSION * FIRST * ratio)
+    found = share * turn ** (FIRST * ratio) / (1.0 - (1.0 - share) * turn)
     return np.asarray(found, np.complex64)
 
 
 def _queues(comes: FloatArray, lets: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return who leaves and who waits in each slot of a cycle that comes again and again."""
-    queue, leaves, queues = np.zeros(comes.shape[1:]), np.empty_like(comes), np.empty_like(comes)
+    queue, present, queues = np.zeros(comes.shape[1:]), np.empty_like(comes), np.empty_like(comes)
     for _ in range(3):
         for slot in range(SLOTS):
-            present = queue + comes[slot]
-            leaves[slot] = np.minimum(present, lets[slot])
-            queues[slot] = queue = present - leaves[slot]
-    return leaves, queues
+            np.add(queue, comes[slot], out=present[slot])
+            queue = np.subtract(present[slot], lets[slot], out=queues[slot])
+            np.maximum(queue, 0.0, out=queue)
+    return np.minimum(present, lets), queues
 
 
 @lru_cache(maxsize=1)

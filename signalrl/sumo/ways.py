@@ -96,7 +96,9 @@ def find_ways(
             for i in order
         )
         path.write_text("".join(["<routes>\n", *lines, "</routes>\n"]), encoding="utf-8")
-        options: list[object] = ["--seed", seed]
+        # Files of our own need no check against a schema, which takes as long as the search.
+        options: list[object] = ["--seed", seed, "--xml-validation", "never"]
+        options += ["--xml-validation.net", "never"]
         if times_s:
             weights = Path(folder) / "weights.xml"
             _write_weights(weights, times_s, sorted(set(bins)))

@@ -126,6 +126,17 @@ def test_draws_do_not_touch_each_other() -> None:
         assert alone.queue[:, :, 0] == pytest.approx(together.queue[:, :, draw], abs=1e-3)
 
 
+def test_many_draws_share_the_processors_and_stay_the_same() -> None:
+    found = turning(("a", "b", "out"))
+    entering = np.random.default_rng(0).poisson(8.0, (40, 1, 200)).astype(np.float32)
+    parts, lanes = np.ones((1, len(CAPACITY.pair_lane))), np.full((1, 3), 900.0 / 3600.0)
+    together = load(CAPACITY, found, parts, lanes, entering, STEP_S, 4)
+    for few in np.split(np.arange(200), 5):  # too few for a second thread
+        alone = load(CAPACITY, found, parts, lanes, entering[:, :, few], STEP_S, 4)
+        for theirs, ours in zip(together.arrays, alone.arrays, strict=True):
+            np.testing.assert_allclose(theirs[:, :, few], ours, rtol=1e-4, atol=1e-3)
+
+
 # The compiled twin
 
 compiled = pytest.mark.skipif(not COMPILED, reason="it was not compiled")
