@@ -50,6 +50,16 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+# YAML 1.1 takes 19:30 for a number to the base of 60, and people write times of day.
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, re.compile(f"(?!.*:)(?:{pattern.pattern})", pattern.flags))
+        if tag.endswith((":int", ":float"))
+        else (tag, pattern)
+        for tag, pattern in resolvers
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Loader.add_implicit_resolver(  # YAML 1.1 takes 5e-05 for a text, and 5.0e-05 for a number
     "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )

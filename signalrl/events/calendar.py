@@ -44,7 +44,8 @@ def read_calendars(
     """Read the events of a window from all files, each event once.
 
     What one entry lacks is noted, and the rest is read. Where two sources have one event, the
-    earlier one counts, and takes from the other an attendance that it lacks.
+    earlier one counts, and takes from the other an attendance or a title that it lacks. What a
+    source calls off is called off in those behind it, and in all of them what has its identity.
 
     Args:
         paths: iCalendar (``.ics``), JSON-LD (``.json``, ``.jsonld``) or CSV files.
@@ -62,10 +63,15 @@ def read_calendars(
     notes: list[Note] = []
     for path in paths:
         judge = Judge(path.name, registry)
+        known.begin_source()
         for entry in _entries(path, judge, first, last):
-            event = judge.judge(entry)
-            if event is not None and _is_inside(event, first, last):
-                known.add(event, judge)
+            if entry.cancelled:  # what it lacks is of no interest
+                for event in Judge(path.name, registry).judge(entry):
+                    known.cancel(event, judge)
+                continue
+            for event in judge.judge(entry):
+                if _is_inside(event, first, last):
+                    known.add(event, judge)
         notes += judge.notes
     events = sorted(known.events, key=lambda e: (e.begin.timestamp(), e.venue, e.uid))
     return Calendar(tuple(_told_apart(events)), tuple(notes))
@@ -113,32 +119,81 @@ def _content(path: Path) -> bytes:
 
 
 @dataclass(slots=True)
-class _Known:
-    """Events so far, each once, to be found by venue and time."""
+class _Found:
+    """Events, to be found by venue and time."""
 
-    events: list[Event] = field(default_factory=list)
+    events: list[Event | None] = field(default_factory=list)
     _at: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, event: Event) -> None:
+        """Add an event under the next number."""
+        insort(self._at[event.venue], (event.begin.timestamp(), len(self.events)))
+        self.events.append(event)
+
+    def near(self, event: Event) -> Iterator[tuple[int, Event]]:
+        """Yield those that begin at nearly the same time at the same venue, and their numbers."""
+        near, within_s = self._at[event.venue], SAME_WITHIN.total_seconds()
+        begin = event.begin.timestamp()
+        for at_s, number in near[bisect_left(near, (begin - within_s, -1)) :]:
+            if at_s > begin + within_s:
+                return
+            if (other := self.events[number]) is not None:
+                yield number, other
+
+
+@dataclass(slots=True)
+class _Known:
+    """Events so far, each once, and those that were called off."""
+
+    _kept: _Found = field(default_factory=_Found)
+    _called_off: _Found = field(default_factory=_Found)
+    _before: int = 0
+    """How many were called off by the sources before this one."""
+
+    @property
+    def events(self) -> list[Event]:
+        """All that were not called off."""
+        return [event for event in self._kept.events if event is not None]
+
+    def begin_source(self) -> None:
+        """Take what comes from here on as that of the next source."""
+        self._before = len(self._called_off.events)
 
     def add(self, event: Event, judge: Judge) -> None:
         """Add an event, or what it tells of one that is known."""
-        begin = event.begin.timestamp()
-        near = self._at[event.venue]
-        within_s = SAME_WITHIN.total_seconds()
-        at = bisect_left(near, (begin - within_s, -1))
-        while at < len(near) and near[at][0] <= begin + within_s:
-            number = near[at][1]
-            other = self.events[number]
-            if other.uid == event.uid or _are_alike(other.title, event.title):
-                judge.note(
-                    event.title, f"the same as {other.title!r} of {other.begin:%Y-%m-%d %H:%M}"
-                )
-                if other.attendance is None:
-                    self.events[number] = replace(other, attendance=event.attendance)
+        for number, other in self._called_off.near(event):
+            if other.uid == event.uid or (number < self._before and _are_alike(other, event)):
+                judge.note(event.title, f"called off as {_named(other)}; it is left out")
                 return
-            at += 1
-        insort(near, (begin, len(self.events)))
-        self.events.append(event)
+        for number, other in self._kept.near(event):
+            if other.uid == event.uid or _are_alike(other, event):
+                judge.note(event.title, f"the same as {_named(other)}")
+                self._kept.events[number] = _completed(other, event)
+                return
+        self._kept.add(event)
+
+    def cancel(self, event: Event, judge: Judge) -> None:
+        """Take out what is called off, where an earlier source has it under this identity."""
+        self._called_off.add(event)
+        for number, other in self._kept.near(event):
+            if other.uid == event.uid:
+                judge.note(event.title, f"calls off {_named(other)} of another calendar")
+                self._kept.events[number] = None
 
 
-def _are_alike(one: str, other: str) -> bool:
-    return difflib.SequenceMatcher(None, folded(one), folded(other)).ratio() >= ALIKE
+def _are_alike(one: Event, other: Event) -> bool:
+    """Whether titles are alike, or one event has none but the name of its venue."""
+    if one.venue in (one.title, other.title):
+        return True
+    return difflib.SequenceMatcher(None, folded(one.title), folded(other.title)).ratio() >= ALIKE
+
+
+def _completed(event: Event, other: Event) -> Event:
+    """Return an event with what it lacks and the same one of another source has."""
+    attendance = other.attendance if event.attendance is None else event.attendance
+    title = other.title if event.title == event.venue else event.title
+    return replace(event, attendance=attendance, title=title)
+
+
+def _named(event: Event) -> str:
+    return f"{event.title!r} of {event.begin:%Y-%m-%d %H:%M}"

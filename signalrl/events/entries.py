@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
@@ -17,6 +17,10 @@ from signalrl.events.venues import Location, Registry, folded
 
 USUAL_LENGTH = timedelta(hours=2)
 """How long an event lasts where neither its entry nor its kind says."""
+MAX_DAYS = 31
+"""What goes on for longer than this is no event."""
+FAR_M = 5000.0
+"""A place of the same name that is so far from a venue is another one."""
 TITLE_LENGTH = 200
 
 KIND_OF = {
@@ -73,11 +77,12 @@ class Entry:
         title: Its title.
         uid: Its identity, the same for all occurrences of a series; or empty.
         begin: Its beginning; a time without a zone is one of the venue.
-        end: Its end, or None where it isn't said.
+        end: Its end, or None where it isn't said; a date is its last day.
         places: What its place is called, the most telling first.
         location: Where it is, if the calendar says.
         kinds: Words for its kind, the most telling first.
         attendance: Expected people, as it is written.
+        cancelled: Whether it won't be.
     """
 
     title: str
@@ -88,6 +93,7 @@ class Entry:
     location: Location | None = None
     kinds: tuple[str, ...] = ()
     attendance: str = ""
+    cancelled: bool = False
 
 
 @dataclass(slots=True)
@@ -112,24 +118,27 @@ class Judge:
             self._said.add(note)
             self.notes.append(note)
 
-    def judge(self, entry: Entry) -> Event | None:
-        """Return the event of an entry, or None and a note where it can't be used."""
+    def judge(self, entry: Entry) -> list[Event]:
+        """Return the event of an entry, one for each of its days, or none and a note."""
         name = entry.title or entry.uid
         try:
             venue = self.venue_of(entry.places, entry.location)
             kind = self._kind_of(entry, venue, name)
-            begin, end = self._times_of(entry, venue, kind, name)
+            times = self._times_of(entry, venue, kind, name)
             attendance = self._attendance_of(entry, venue, name)
             title = clean(entry.title) or venue
             # What has no identity is told by what is read of it, in any order of files.
-            uid = clean(entry.uid) or f"{folded(title)} at {venue}"
-            uid = f"{uid}@{begin.astimezone(UTC):%Y%m%dT%H%MZ}"
-            return Event(begin, end, venue, title, kind, attendance, uid)
+            own = clean(entry.uid) or f"{folded(title)} at {venue}"
+            uids = [f"{own}@{begin.astimezone(UTC):%Y%m%dT%H%MZ}" for begin, _ in times]
+            return [
+                Event(begin, end, venue, title, kind, attendance, uid)
+                for (begin, end), uid in zip(times, uids, strict=True)
+            ]
         except (SkippedError, ConfigError) as error:
             self.note(name, f"{error}; it is left out")
         except (OverflowError, OSError, ValueError):  # times that no clock can show
             self.note(name, f"expected a time of this age, got {entry.begin}; it is left out")
-        return None
+        return []
 
     def venue_of(self, places: Iterable[str], location: Location | None) -> str:
         """Return the id of the venue of these names, or at this location.
@@ -142,13 +151,24 @@ class Judge:
         for text in [*texts, *(t.split(",")[0] for t in texts), *(t.split("\n")[0] for t in texts)]:
             found = self.registry.find(text)
             if found is not None:
+                self._check_place(found, location)
                 return found
         found = None if location is None else self.registry.near(location)
         if found is None:
             known = ", ".join(sorted(self.registry.venues))
-            got = repr(texts[0]) if texts else "no place"
+            got = f"{texts[0]!r}; if it is one of them, add it to its aliases" if texts else "none"
             raise SkippedError(f"expected a venue of the registry ({known}), got {got}")
         return found
+
+    def _check_place(self, venue: str, location: Location | None) -> None:
+        own = self.registry.venue(venue).location
+        if location is None or own is None:
+            return
+        away_m = own.distance_m(location)
+        if away_m > FAR_M:
+            raise SkippedError(
+                f"expected the venue {venue}, got a place of its name {away_m / 1000:.0f} km away"
+            )
 
     def _kind_of(self, entry: Entry, venue: str, name: str) -> str:
         for word in entry.kinds:
@@ -165,24 +185,39 @@ class Judge:
 
     def _times_of(
         self, entry: Entry, venue: str, kind: str, name: str
-    ) -> tuple[datetime, datetime]:
+    ) -> list[tuple[datetime, datetime]]:
         zone, usual = self.registry.zone_of(venue), self.registry.venue(venue).usual_begin
-        begin, end = entry.begin, entry.end
+        begin, end, days = entry.begin, entry.end, 1
         if not isinstance(begin, datetime):
             if usual is None:
                 raise SkippedError(f"expected a time of day, got the date {begin} alone")
             self.note(name, f"expected a time of day, got the date {begin}; taken as {usual}")
+            days = 1 if end is None else (_day_of(end) - begin).days + 1
             begin, end = datetime.combine(begin, usual), None
-        if end is not None and not isinstance(end, datetime):
-            end = datetime.combine(end, datetime.min.time())
-        begin = in_zone(begin, zone)
+        elif end is not None and not isinstance(end, datetime):
+            days, end = (end - begin.date()).days + 1, None
+            days -= days == 2  # an evening that goes on past midnight
+        if days < 1:
+            raise SkippedError(f"expected an end after the beginning {begin}, got {entry.end}")
+        begin, end = in_zone(begin, zone), None if end is None else in_zone(end, zone)
+        if end is not None and end - begin > timedelta(days=1):
+            days = (end.date() - begin.date()).days + (end.time() > begin.time())
+        if days > MAX_DAYS:
+            raise SkippedError(f"expected an event of at most {MAX_DAYS} days, got one of {days}")
+        length_s = self.registry.kind(kind).duration_s
+        length = USUAL_LENGTH if length_s is None else timedelta(seconds=length_s)
+        if end is None and length_s is None:
+            self.note(name, f"expected an end, got none; taken as {length} after the beginning")
+        if days == 1:
+            return [(begin, shifted(begin, length) if end is None else end)]
+        self.note(name, f"goes on for {days} days; taken as an event on each of them")
+        dates = [begin.date() + timedelta(days=day) for day in range(days)]
+        begins = [_on(day, begin.time(), zone) for day in dates]
         if end is None:
-            length_s = self.registry.kind(kind).duration_s
-            length = USUAL_LENGTH if length_s is None else timedelta(seconds=length_s)
-            if length_s is None:
-                self.note(name, f"expected an end, got none; taken as {length} after the beginning")
-            return begin, shifted(begin, length)
-        return begin, in_zone(end, zone)
+            return [(begin, shifted(begin, length)) for begin in begins]
+        nights = timedelta(days=int(end.time() <= begin.time()))
+        ends = [_on(day + nights, end.time(), zone) for day in dates]
+        return list(zip(begins, ends, strict=True))
 
     def _attendance_of(self, entry: Entry, venue: str, name: str) -> int | None:
         text = entry.attendance.strip()
@@ -198,6 +233,14 @@ class Judge:
         if people > capacity:
             self.note(name, f"expected at most {capacity} people, got {people}; {capacity} taken")
         return min(people, capacity)
+
+
+def _day_of(moment: datetime | date) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _on(day: date, clock: time, zone: tzinfo) -> datetime:
+    return in_zone(datetime.combine(day, clock), zone)
 
 
 def in_zone(moment: datetime, zone: tzinfo) -> datetime:

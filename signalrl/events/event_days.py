@@ -123,6 +123,9 @@ def event_days(
     days = []
     for event in events:
         end_s = usual_end_s(event, registry.kind(event.kind))
+        if not edges_of(registry.venue(event.venue)):
+            notes.append(_note(event, f"expected roads of {event.venue} in the registry, got none"))
+            continue
         if (other := _beside(event, windows[event.venue])) is not None:
             notes.append(_note(event, f"expected no other event at that time, got {other.title!r}"))
             continue

@@ -90,7 +90,7 @@ def read_counts(path: Path, registry: Registry, interval_s: float | None = None)
     """
     rows = _Rows(path, _zones(registry))
     rows.read(_text(path))
-    if not rows.found:
+    if not any(rows.found.values()):
         said = f" ({rows.notes[0].message})" if rows.notes else ""
         raise ConfigError(
             f"{path}: expected counts at a road of a venue, got none{said}; call detectors like "
@@ -139,7 +139,8 @@ class _Rows:
 
     def counts(self, interval_s: float) -> Counts:
         """Return what was read, on one grid of intervals."""
-        phases = Counter(begin % interval_s for times in self.found.values() for begin in times)
+        found = {detector: times for detector, times in self.found.items() if times}
+        phases = Counter(begin % interval_s for times in found.values() for begin in times)
         phase = min(phases, key=lambda p: (-phases[p], p))
         if others := phases.total() - phases[phase]:
             self.note(
@@ -147,8 +148,7 @@ class _Rows:
                 f"expected them every {interval_s:g} s, got {others} at other times; left out",
             )
         series = {}
-        for detector in sorted(self.found):
-            times = self.found[detector]
+        for detector, times in sorted(found.items()):
             begin_s = np.array(sorted(t for t in times if t % interval_s == phase))
             if len(begin_s):
                 series[detector] = Series(begin_s, np.array([times[t] for t in begin_s.tolist()]))
@@ -168,8 +168,8 @@ class _Rows:
                 raise ValueError(f"expected {width} cells, got {len(cells)}")
             time, detector, vehicles = (cells[place].strip() for place in places)
             if detector in self.zones:
-                begin_s = self._begin_s(time, self.zones[detector], self.found[detector])
-                self.found[detector][begin_s] = _vehicles(vehicles)
+                known = self.found[detector]
+                known[self._begin_s(time, self.zones[detector], known)] = _vehicles(vehicles)
             elif detector not in self._unknown:
                 self._unknown.add(detector)
                 if len(self._unknown) <= MAX_NOTES:

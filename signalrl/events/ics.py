@@ -60,9 +60,9 @@ def read_ics(
     Raises:
         ConfigError: It is no iCalendar file.
     """
-    began = time.thread_time()
+    spent_s = 0.0
     for uid, components in _series(path, data).items():
-        if time.thread_time() - began > BUDGET_S:
+        if spent_s > BUDGET_S:
             raise ConfigError(
                 f"{path}: expected series that expand within {BUDGET_S:g} s, got more; look for "
                 "rules (RRULE) that never come true"
@@ -80,7 +80,11 @@ def read_ics(
                 lost.append(component)
         _leave_out(lost, usable)
         if usable:
-            yield from _occurrences(uid, usable, judge, first, last)
+            began = time.thread_time()
+            found = _expanded(usable, judge, first, last)
+            if any("RRULE" in component for component in usable):
+                spent_s += time.thread_time() - began
+            yield from _occurrences("" if uid.startswith(_NO_UID) else uid, usable, found, judge)
 
 
 def _series(path: Path, data: bytes) -> dict[str, list[Component]]:
@@ -88,7 +92,7 @@ def _series(path: Path, data: bytes) -> dict[str, list[Component]]:
         # Lines may be folded inside of a character (RFC 5545, 3.1), so this comes before decoding.
         text = re.sub(rb"\r?\n[ \t]", b"", data).decode("utf-8-sig")
         tzp.use(tzp.name)  # forgets the zones of other files, which may have the same names
-        calendars = icalendar.Calendar.from_ical(screened(text), multiple=True)
+        calendars = icalendar.Calendar.from_ical(screened(_of_events(text)), multiple=True)
         events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected text in UTF-8, got other bytes; save it so") from error
@@ -107,13 +111,43 @@ def _series(path: Path, data: bytes) -> dict[str, list[Component]]:
     return series
 
 
+def _of_events(text: str) -> str:
+    """Return the lines of events and of time zones alone.
+
+    Tasks, alarms and remarks on the calendar are read by nobody, and a broken one of them would
+    cost the whole file.
+    """
+    kept, inside = list[str](), list[str]()
+    for line in re.split(r"\r?\n", text):
+        word, _, name = (part.strip().upper() for part in line.partition(":"))
+        if word == "BEGIN":
+            inside.append(name)
+        if (
+            (len(inside) == 1 and word in ("BEGIN", "END"))
+            or inside[1:2] == ["VTIMEZONE"]
+            or inside[1:] == ["VEVENT"]
+        ):
+            kept.append(line)
+        if word == "END" and name in inside:
+            while inside.pop() != name:
+                pass
+    return "\n".join(kept)
+
+
 def _complete(components: list[Component]) -> None:
     """Give updates the place and title of their series where they repeat only what changes.
 
-    So are cancellations sent: an identity, a time and a status.
+    So are cancellations sent: an identity, a time and a status. An update that names the occurrence
+    by its date alone means the one that begins on that day.
     """
+    components = sorted(components, key=lambda c: "RECURRENCE-ID" in c)
+    begin = _said_time(components[0], "DTSTART")
     whole = next((c for c in components if "LOCATION" in c or "GEO" in c), None)
     for component in components:
+        day = _said_time(component, "RECURRENCE-ID")
+        if isinstance(begin, datetime) and isinstance(day, date) and not isinstance(day, datetime):
+            moment = datetime.combine(day, begin.timetz())
+            component["RECURRENCE-ID"] = _replaced(component["RECURRENCE-ID"], moment)
         if whole is not None and "LOCATION" not in component and "GEO" not in component:
             for key in ("LOCATION", "GEO", "SUMMARY"):
                 if key in whole and key not in component:
@@ -125,13 +159,29 @@ def _leave_out(lost: list[Component], usable: list[Component]) -> None:
 
     Otherwise a match that moved to a place elsewhere would be where it was before.
     """
-    slots = [component.get("RECURRENCE-ID") for component in lost]
-    moments = [slot.dt for slot in slots if isinstance(slot, vDDDTypes)]
+    slots = [c["RECURRENCE-ID"] for c in lost if isinstance(_said_time(c, "RECURRENCE-ID"), date)]
     for component in usable:
         if "RECURRENCE-ID" not in component:
-            for moment in moments:
-                if isinstance(moment, date):
-                    component.add("EXDATE", moment)
+            for slot in slots:
+                component.add("EXDATE", slot.dt)
+                if "RANGE" in slot.params:  # this one and all that follow
+                    for rule in _listed(component.get("RRULE")):
+                        rule.pop("COUNT", None)
+                        rule["UNTIL"] = [slot.dt]
+
+
+def _said_time(component: Component, key: str) -> Any:
+    """Return what a component says as a time, or None where it can't be read."""
+    value = component.get(key)
+    return value.dt if isinstance(value, vDDDTypes) else None
+
+
+def _replaced(value: Any, moment: datetime) -> vDDDTypes:
+    """Return a time in place of another; what else is said of it stays, such as its range."""
+    found = vDDDTypes(moment)
+    if "RANGE" in value.params:
+        found.params["RANGE"] = value.params["RANGE"]
+    return found
 
 
 def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
@@ -147,7 +197,7 @@ def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
         if key in event:
             moment = _moment(event[key], key)
             if isinstance(moment, datetime) and moment.tzinfo is None:
-                event[key] = vDDDTypes(moment.replace(tzinfo=zone))
+                event[key] = _replaced(event[key], moment.replace(tzinfo=zone))
     for key in ("EXDATE", "RDATE"):
         for dates in _listed(event.get(key)):
             for moment in dates.dts:
@@ -160,6 +210,8 @@ def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
         )
     for rule in _listed(event.get("RRULE")):
         _bound(rule, event["DTSTART"].dt, last)
+    if "EXRULE" in event:
+        judge.note(_name(event), "expected exceptions as EXDATE, got an EXRULE; they are left in")
     return event
 
 
@@ -230,9 +282,10 @@ def _as_utc(moment: datetime | date) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _occurrences(
-    uid: str, components: list[Component], judge: Judge, first: datetime, last: datetime
-) -> Iterator[Entry]:
+def _expanded(
+    components: list[Component], judge: Judge, first: datetime, last: datetime
+) -> list[Component]:
+    """Return the occurrences of a series in a window, marked with the component they come from."""
     calendar = icalendar.Calendar()
     for number, component in enumerate(components):
         component.subcomponents.clear()  # alarms, and what a broken file has inside of an event
@@ -247,28 +300,36 @@ def _occurrences(
         found.sort(key=lambda event: _as_utc(event["DTSTART"].dt))
     except Exception as error:
         judge.note(name, f"expected a series that can be expanded, got: {_said(error)}; left out")
-        return
+        return []
     if len(found) > MAX_OCCURRENCES:
         judge.note(
             name,
             f"expected at most {MAX_OCCURRENCES} occurrences, got {len(found)}; the later ones are "
             "left out",
         )
-    for event in found[:MAX_OCCURRENCES]:
+    return found[:MAX_OCCURRENCES]
+
+
+def _occurrences(
+    uid: str, components: list[Component], found: list[Component], judge: Judge
+) -> Iterator[Entry]:
+    name = _name(components[0])
+    for event in found:
         begin = event["DTSTART"].dt
-        if str(event.get("STATUS", "")).upper() == "CANCELLED":
+        cancelled = str(event.get("STATUS", "")).upper() == "CANCELLED"
+        if cancelled:
             judge.note(name, f"cancelled on {begin:%Y-%m-%d}; it is left out")
-            continue
         try:
             yield Entry(
                 title=str(event.get("SUMMARY", "")),
-                uid="" if uid.startswith(_NO_UID) else uid,
+                uid=uid,
                 begin=begin,
                 end=_end(components[int(event[_MARK])], event),
                 places=_places(event),
                 location=_location(event),
                 kinds=_kinds(event),
                 attendance=str(event.get("X-ATTENDANCE", "")),
+                cancelled=cancelled,
             )
         except (ArithmeticError, OSError, ValueError) as error:
             judge.note(name, f"expected an occurrence with an end, got: {_said(error)}; left out")
@@ -287,7 +348,9 @@ def _end(source: Component, event: Component) -> datetime | date | None:
         end: datetime | date = event["DTEND"].dt
         return end
     if not isinstance(begin, datetime):
-        return None
+        one = timedelta(days=1)
+        last: date = begin + max(_length(source) or one, one) - one  # DTEND is the day after
+        return last
     if "DURATION" in source:
         length = source["DURATION"].dt
         days = timedelta(days=length.days)
@@ -309,7 +372,7 @@ def _length(event: Component) -> timedelta | None:
     end = event["DTEND"].dt
     if isinstance(begin, datetime) != isinstance(end, datetime):
         raise SkippedError(f"expected DTSTART and DTEND alike, got {begin} and {end}")
-    return _as_utc(end) - _as_utc(begin)
+    return _as_utc(end) - _as_utc(begin) or None  # so some write that the end isn't known
 
 
 def _said(error: Exception) -> str:

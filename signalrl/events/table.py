@@ -8,7 +8,7 @@ from pathlib import Path
 
 from signalrl.errors import ConfigError
 from signalrl.events.entries import Entry, Judge, SkippedError
-from signalrl.events.jsonld import parse_time
+from signalrl.events.jsonld import known_end, parse_time
 from signalrl.files import suggestion
 
 COLUMNS = ("title", "venue", "begin", "end", "kind", "attendance", "uid")
@@ -38,6 +38,8 @@ def read_table(path: Path, data: bytes, judge: Judge) -> Iterator[Entry]:
     try:
         for number, row in enumerate(rows, 2):
             cells = {key: (value or "").strip() for key, value in row.items() if key != "more"}
+            if not any(cells.values()) and "more" not in row:
+                continue  # what a spreadsheet writes below a table
             name = cells.get("title") or f"line {number}"
             try:
                 if "more" in row or None in row.values():
@@ -46,7 +48,10 @@ def read_table(path: Path, data: bytes, judge: Judge) -> Iterator[Entry]:
             except SkippedError as error:
                 judge.note(name, f"{error}; it is left out")
     except csv.Error as error:
-        raise ConfigError(f"{path}: expected CSV, got: {error}; save it again") from error
+        raise ConfigError(
+            f"{path}: expected CSV, got: {error}, from line {rows.line_num + 2} on; look for a "
+            "quotation mark that is not closed"
+        ) from error
 
 
 def _check_header(path: Path, names: list[str]) -> None:
@@ -56,23 +61,24 @@ def _check_header(path: Path, names: list[str]) -> None:
                 f"{path}: expected a header with {', '.join(REQUIRED)} and perhaps "
                 f"{', '.join(c for c in COLUMNS if c not in REQUIRED)}, got no {name}; add it"
             )
-    for name in names:
+    named = [name for name in names if name]  # spreadsheets have empty columns behind a table
+    for name in named:
         if name not in COLUMNS:
             raise ConfigError(
                 f"{path}: unknown column {name[:40]!r}{suggestion(name, COLUMNS)}; known: "
                 f"{', '.join(COLUMNS)}"
             )
-    if len(set(names)) < len(names):
+    if len(set(named)) < len(named):
         raise ConfigError(f"{path}: expected each column once, got {', '.join(names)}")
 
 
 def _entry(cells: dict[str, str]) -> Entry:
-    end = cells.get("end", "")
+    begin, text = parse_time(cells["begin"], "begin"), cells.get("end", "")
     return Entry(
         title=cells.get("title", ""),
         uid=cells.get("uid", ""),
-        begin=parse_time(cells["begin"], "begin"),
-        end=parse_time(end, "end") if end else None,
+        begin=begin,
+        end=known_end(begin, parse_time(text, "end")) if text else None,
         places=(cells["venue"],),
         kinds=(cells["kind"],) if cells.get("kind") else (),
         attendance=cells.get("attendance", ""),

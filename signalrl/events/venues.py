@@ -6,6 +6,7 @@ A venue says where the traffic of its events enters and leaves the network, and 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
@@ -237,8 +238,8 @@ class Registry(Strict):
 
 
 def folded(text: str) -> str:
-    """Return a name without regard to case and white space, for comparing."""
-    return " ".join(text.casefold().split())
+    """Return a name without regard to case, white space and forms of letters, for comparing."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def read_venues(path: Path) -> Registry:

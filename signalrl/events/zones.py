@@ -21,8 +21,12 @@ _MAX_LINES = 500
 _PARTS = {
     "FREQ": r"YEARLY",
     "BYMONTH": r"[1-9]|1[0-2]",
-    "BYMONTHDAY": r"([1-9]|1\d|2[0-8])(,([1-9]|1\d|2[0-8]))*",
+    "BYMONTHDAY": r"([1-9]|1\d|2[0-8])(,([1-9]|[12]\d|3[01]))*",  # one that each month has
     "BYDAY": r"([+-]?[1-4]|-?5)?(MO|TU|WE|TH|FR|SA|SU)",
+    "BYHOUR": r"\d{1,2}",
+    "BYMINUTE": r"\d{1,2}",
+    "BYSECOND": r"\d{1,2}",
+    "INTERVAL": r"1",
     "UNTIL": r"\d{8}(T\d{6}Z?)?",
     "WKST": r"[A-Z]{2}",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -76,13 +77,28 @@ def _season(
     first = datetime.combine(first_day, time.min, registry.local)
     last = datetime.combine(last_day, time.max, registry.local)
     found = read_calendars(files[1:], registry, first, last)
-    if not found.events:
-        notes = "; ".join(note.message for note in found.notes[:3])
+    roads = {key: bool(venue.gates and venue.car_parks) for key, venue in registry.venues.items()}
+    events = tuple(event for event in found.events if roads[event.venue])
+    without = Counter(event.venue for event in found.events if not roads[event.venue])
+    notes = (
+        *found.notes,
+        *(
+            Note(
+                files[0].name,
+                venue,
+                "expected gates and car_parks, on which visitors enter and leave the network, got "
+                f"none; {number} events are left out",
+            )
+            for venue, number in sorted(without.items())
+        ),
+    )
+    if not events:
+        said = "; ".join(note.message for note in notes[:3])
         raise ConfigError(
             f"{', '.join(map(str, files[1:]))}: expected an event from {first_day} to "
-            f"{last_day}, found none{f' ({notes})' if notes else ''}"
+            f"{last_day}, found none{f' ({said})' if said else ''}"
         )
-    return Season(registry, found.events, found.notes)
+    return Season(registry, events, notes)
 
 
 def draw_occasion(season: Season, traffic: EventTraffic, begin_s: float, seed: int) -> Occasion:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -511,6 +512,261 @@ def test_times_are_kept_across_zones(
     assert event.begin.timestamp() == moment.timestamp()
     assert event.duration == timedelta(minutes=minutes)
     assert event.begin.tzinfo == BERLIN
+
+
+# What people feed in
+
+
+def jsonld(tmp_path: Path, *events: dict[str, object], name: str = "a.json") -> Path:
+    usual = {"@type": "MusicEvent", "name": "A concert", "location": "The Hall"}
+    path = tmp_path / name
+    path.write_text(json.dumps([usual | event for event in events]))
+    return path
+
+
+def table(tmp_path: Path, *rows: str, name: str = "a.csv") -> Path:
+    path = tmp_path / name
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("first", ["club", "city"])
+def test_what_one_calendar_calls_off_is_off_in_those_behind_it(first: str, tmp_path: Path) -> None:
+    match = "SUMMARY:City - Rovers\nDTSTART:20260815T153000\nDURATION:PT2H"
+    club = ics(tmp_path, f"{match}\nSTATUS:CANCELLED", name="club.ics")
+    city = table(tmp_path, "title,venue,begin", "City - Rovers,Arena,2026-08-15T15:30")
+    found = read(club, city) if first == "club" else read(city, club)
+    assert len(found.events) == (first == "city")  # the earlier source counts
+    assert any("cancelled on 2026-08-15" in note.message for note in found.notes)
+    if first == "club":
+        assert found.notes[-1].message.startswith("called off as 'City - Rovers' of 2026-08-15")
+
+
+def test_a_later_calendar_calls_off_what_has_its_identity(tmp_path: Path) -> None:
+    match = "UID:7\nDTSTART:20260815T153000\nDURATION:PT2H"
+    season = ics(tmp_path, match, match.replace("UID:7", "UID:8").replace("0815", "0816"))
+    update = ics(tmp_path, f"{match}\nSEQUENCE:2\nSTATUS:CANCELLED", name="update.ics")
+    assert begins(read(season, update)) == ["08-16 15:30+0200"]
+    assert begins(read(update, season)) == ["08-16 15:30+0200"]
+
+
+def test_a_match_that_is_set_anew_in_the_same_file_is_on(tmp_path: Path) -> None:
+    match = "DTSTART:20260815T153000\nDURATION:PT2H"
+    found = read(ics(tmp_path, f"UID:old\nSTATUS:CANCELLED\n{match}", f"UID:new\n{match}"))
+    assert begins(found) == ["08-15 15:30+0200"]
+
+
+ALL_DAYS = ["08-15 19:30+0200", "08-16 19:30+0200", "08-17 19:30+0200"]
+
+
+def test_what_goes_on_for_days_is_an_event_on_each_of_them(tmp_path: Path) -> None:
+    days = "DTSTART;VALUE=DATE:20260815\nDTEND;VALUE=DATE:20260818\nLOCATION:The Hall"
+    found = read(ics(tmp_path, days))
+    assert begins(found) == ALL_DAYS
+    assert len({event.uid for event in found.events}) == 3
+    assert "goes on for 3 days" in found.notes[-1].message
+    assert begins(read(jsonld(tmp_path, {"startDate": "2026-08-15", "endDate": "2026-08-17"}))) == (
+        ALL_DAYS
+    )
+    rows = "venue,begin,end,kind", "Hall,2026-08-15T10:00,2026-08-17T18:00,fair"
+    fair = read(table(tmp_path, *rows)).events
+    assert [(f"{e.begin:%d %H:%M}", f"{e.end:%d %H:%M}") for e in fair] == [
+        ("15 10:00", "15 18:00"),
+        ("16 10:00", "16 18:00"),
+        ("17 10:00", "17 18:00"),
+    ]
+    rows = rows[0], "Hall,2026-08-15T18:00,2026-08-17T02:00,fair"
+    nights = read(table(tmp_path, *rows)).events
+    assert [f"{e.begin:%d %H:%M}-{e.end:%d %H:%M}" for e in nights] == [
+        "15 18:00-16 02:00",
+        "16 18:00-17 02:00",
+    ]
+    rows = rows[0], "Hall,2026-08-15T10:00,2026-10-17T18:00,fair"
+    assert "at most 31 days, got one of 64" in only_note(read(table(tmp_path, *rows)))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "BEGIN:VTODO\nDTSTART:never\nDUE:no date\nEND:VTODO\n",
+        "BEGIN:VJOURNAL\nDTSTART;VALUE=DATE:x\nEND:VJOURNAL\n",
+        "REFRESH-INTERVAL;VALUE=DURATION:foo\n",
+        "a line without a colon\n",
+    ],
+)
+def test_what_is_no_event_costs_no_event(lines: str, tmp_path: Path) -> None:
+    path = ics(tmp_path, "DTSTART:20260815T153000\nDURATION:PT2H")
+    path.write_text(path.read_text().replace("BEGIN:VEVENT", f"{lines}BEGIN:VEVENT"))
+    assert begins(read(path)) == ["08-15 15:30+0200"]
+
+
+@pytest.mark.parametrize("alarm", ["TRIGGER:", "TRIGGER:soon", "REPEAT:x", "DESCRIPTION:a\nb"])
+def test_an_alarm_costs_no_event(alarm: str, tmp_path: Path) -> None:
+    path = ics(tmp_path, "DTSTART:20260815T153000\nDURATION:PT2H")
+    path.write_text(
+        path.read_text().replace(
+            "END:VEVENT", f"BEGIN:VALARM\nACTION:DISPLAY\n{alarm}\nEND:VALARM\nEND:VEVENT"
+        )
+    )
+    found = read(path)
+    assert begins(found) == ["08-15 15:30+0200"]
+    assert not found.notes
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"@id": "https://schema.org/EventCancelled"},
+        "schema:EventCancelled",
+        "https://schema.org#EventCancelled",
+        "https://schema.org/EventPostponed/",
+        "EventCanceled",
+        "Cancelled",
+    ],
+)
+def test_what_is_called_off_in_any_spelling_is_off(status: object, tmp_path: Path) -> None:
+    found = read(jsonld(tmp_path, {"startDate": "2026-08-15T19:30", "eventStatus": status}))
+    assert not found.events
+    assert "as it was to begin 2026-08-15T19:30" in only_note(found)
+
+
+def test_a_status_that_nobody_knows_is_noted_and_types_may_have_prefixes(tmp_path: Path) -> None:
+    event = {"startDate": "2026-08-15T19:30", "endDate": "2026-08-15T22:00", "eventStatus": "Maybe"}
+    found = read(jsonld(tmp_path, event | {"@type": "schema:SportsEvent"}))
+    assert [event.kind for event in found.events] == ["sports"]
+    assert "got 'maybe'; it goes on" in only_note(found)
+
+
+@pytest.mark.parametrize("end", ["2026-08-15", "2026-08-16", "2026-08-15T19:30", None])
+def test_an_end_that_says_nothing_is_none(end: str | None, tmp_path: Path) -> None:
+    found = read(jsonld(tmp_path, {"startDate": "2026-08-15T19:30", "endDate": end}))
+    assert [event.duration for event in found.events] == [timedelta(hours=2)]
+    assert "expected an end, got none" in only_note(found)
+    same = ics(tmp_path, "DTSTART:20260815T153000\nDTEND:20260815T153000")
+    assert [event.duration for event in read(same).events] == [timedelta(minutes=112)]
+
+
+def test_plain_entries_are_not_blamed_for_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signalrl.events.ics.BUDGET_S", 0.0)
+    days = [f"DTSTART:202608{day:02}T153000\nDURATION:PT2H" for day in range(1, 31)]
+    assert len(read(ics(tmp_path, *days)).events) == 30
+    with pytest.raises(ConfigError, match="RRULE"):
+        read(ics(tmp_path, *(f"{day}\nRRULE:FREQ=DAILY;COUNT=2" for day in days)))
+
+
+def test_zones_as_exchange_writes_them_are_known(tmp_path: Path) -> None:
+    rule = "RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH={};BYHOUR=2;BYMINUTE=0"
+    zone = (
+        "BEGIN:VTIMEZONE\nTZID:Customized Time Zone\n"
+        "BEGIN:STANDARD\nDTSTART:16011028T030000\nTZOFFSETFROM:+0300\nTZOFFSETTO:+0200\n"
+        f"{rule.format(10)}\nEND:STANDARD\n"
+        "BEGIN:DAYLIGHT\nDTSTART:16010325T020000\nTZOFFSETFROM:+0200\nTZOFFSETTO:+0300\n"
+        f"{rule.format(3)}\nEND:DAYLIGHT\nEND:VTIMEZONE\n"
+    )
+    path = ics(tmp_path, "DTSTART;TZID=Customized Time Zone:20260815T153000\nDURATION:PT2H")
+    path.write_text(path.read_text().replace("BEGIN:VEVENT", f"{zone}BEGIN:VEVENT"))
+    assert begins(read(path)) == ["08-15 14:30+0200"]
+
+
+def test_an_entry_without_a_title_is_the_one_that_has_one(tmp_path: Path) -> None:
+    bare = table(tmp_path, "venue,begin,attendance", "Arena,2026-08-15T15:30,9000")
+    named = ics(tmp_path, "SUMMARY:1. FC Blau - SV Rot\nDTSTART:20260815T153000\nDURATION:PT2H")
+    for paths in ((bare, named), (named, bare)):
+        (event,) = read(*paths).events
+        assert (event.title, event.attendance) == ("1. FC Blau - SV Rot", 9000)
+
+
+def test_people_go_to_the_place_that_is_not_on_line(tmp_path: Path) -> None:
+    times = {"startDate": "2026-08-15T19:30", "endDate": "2026-08-15T22:00"}
+    stream = {"@type": "VirtualLocation", "url": "https://example.org"}
+    mixed = times | {"location": [stream, {"@type": "Place", "name": "The Hall"}]}
+    (event,) = read(jsonld(tmp_path, mixed)).events
+    assert event.venue == "hall"
+    place = {"@type": "Place", "@id": "#a", "name": "Arena"}
+    path = tmp_path / "graph.json"
+    graph = [place, times | {"@type": "Event", "name": "A", "location": {"@id": "#a"}}]
+    path.write_text(json.dumps({"@graph": graph}))
+    assert [event.venue for event in read(path).events] == ["arena"]
+
+
+def test_a_festival_counts_once_and_a_season_for_each_match(tmp_path: Path) -> None:
+    bands = [
+        {"@type": "MusicEvent", "name": f"Band {i}", "startDate": f"2026-08-15T{16 + i}:00",
+         "endDate": f"2026-08-15T{17 + i}:00", "location": "The Hall"} for i in range(3)
+    ]  # fmt: skip
+    day = {"startDate": "2026-08-15T15:00", "endDate": "2026-08-15T23:00", "subEvent": bands}
+    assert [event.title for event in read(jsonld(tmp_path, day)).events] == ["A concert"]
+    season = day | {"startDate": "2026-08-01", "endDate": "2027-05-30"}
+    assert len(read(jsonld(tmp_path, season)).events) == 3
+
+
+def test_names_of_venues_are_compared_as_people_read_them(tmp_path: Path) -> None:
+    registry = Registry.model_validate(
+        {"venues": {"koeln": {"name": "Köln Arena", "capacity": 9, "usual_begin": "19:30:00",
+                              "location": {"lat": 50.9, "lon": 6.98}}}}
+    )  # fmt: skip
+    decomposed = table(tmp_path, "venue,begin", "Ko\u0308ln Arena,2026-08-15T15:30")
+    assert len(read_calendars([decomposed], registry, FIRST, LAST).events) == 1
+    unknown = table(tmp_path, "venue,begin", "Köln-Arena,2026-08-15T15:30")
+    (note,) = read_calendars([unknown], registry, FIRST, LAST).notes
+    assert "got 'Köln-Arena'; if it is one of them, add it to its aliases" in note.message
+
+
+def test_a_place_of_the_same_name_elsewhere_is_another_one(tmp_path: Path) -> None:
+    match = "DTSTART:20260815T153000\nDURATION:PT2H\nLOCATION:Arena\\, Hamburg\nGEO:"
+    assert "256 km away" in only_note(read(ics(tmp_path, f"{match}53.55;9.99")))
+    assert begins(read(ics(tmp_path, f"{match}52.51;13.4"))) == ["08-15 15:30+0200"]
+
+
+WEEKS = "UID:s\nDTSTART:20260801T153000\nDURATION:PT2H\nRRULE:FREQ=WEEKLY;COUNT=5"
+
+
+def test_this_and_all_that_follow_move_together(tmp_path: Path) -> None:
+    change = "UID:s\nRECURRENCE-ID;RANGE=THISANDFUTURE:20260815T153000\nDURATION:PT2H\n"
+    found = read(ics(tmp_path, WEEKS, f"{change}DTSTART:20260815T173000"))
+    assert [f"{event.begin:%d %H}" for event in found.events] == [
+        "01 15", "08 15", "15 17", "22 17", "29 17",
+    ]  # fmt: skip
+    found = read(ics(tmp_path, WEEKS, f"{change}DTSTART:20260815T173000\nLOCATION:Moon"))
+    assert [f"{event.begin:%d %H}" for event in found.events] == ["01 15", "08 15"]
+
+
+def test_an_update_may_name_its_occurrence_by_the_day(tmp_path: Path) -> None:
+    moved = "UID:s\nRECURRENCE-ID;VALUE=DATE:20260815\nDTSTART:20260816T180000\nDURATION:PT2H"
+    found = read(ics(tmp_path, WEEKS, moved))
+    assert [f"{event.begin:%d %H}" for event in found.events] == [
+        "01 15", "08 15", "16 18", "22 15", "29 15",
+    ]  # fmt: skip
+
+
+def test_an_update_takes_its_place_from_the_series(tmp_path: Path) -> None:
+    update = "UID:s\nSUMMARY:A match\nRECURRENCE-ID:{0}T153000\nDTSTART:{0}T170000\nDURATION:PT2H"
+    path = ics(tmp_path, f"{update.format('20260808')}\nLOCATION:The Hall", WEEKS)
+    path.write_text(
+        path.read_text().replace(
+            "END:VCALENDAR", f"BEGIN:VEVENT\n{update.format('20260815')}\nEND:VEVENT\nEND:VCALENDAR"
+        )
+    )
+    assert [event.venue for event in read(path).events] == ["arena", "hall", *["arena"] * 3]
+
+
+def test_exceptions_by_rule_are_told_of(tmp_path: Path) -> None:
+    found = read(ics(tmp_path, f"{WEEKS}\nEXRULE:FREQ=WEEKLY;INTERVAL=2"))
+    assert "expected exceptions as EXDATE, got an EXRULE" in only_note(found)
+
+
+def test_tables_as_spreadsheets_leave_them(tmp_path: Path) -> None:
+    rows = "venue;begin;;", "Arena;2026-08-15T15:30;;", ";;;"
+    found = read(table(tmp_path, *rows))
+    assert (len(found.events), found.notes) == (1, ())
+    broken = "venue,begin", "Arena,2026-08-15T15:30", 'Arena,"2026-08-15T15:30'
+    with pytest.raises(ConfigError, match=r"from line 3 on; look for a quotation mark"):
+        read(table(tmp_path, *broken))
+
+
+# What nobody should feed in
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:

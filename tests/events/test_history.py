@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -108,6 +109,15 @@ def test_no_file_does_more_than_fail(tmp_path: Path, rows: list[str]) -> None:
         assert (series.vehicles >= 0).all()
 
 
+def test_rows_without_a_time_are_no_counts(tmp_path: Path) -> None:
+    rows = HEAD + "15.08.2026 15:30,n_in,5\n15.08.2026 15:35,n_in,5\n"
+    for interval_s in (None, 300.0):
+        with pytest.raises(ConfigError, match=r"got none \(expected a time such as"):
+            read(tmp_path, rows, interval_s)
+    good = "2026-05-09T18:00,n_out,5\n2026-05-09T18:05,n_out,5\n"
+    assert list(read(tmp_path, rows + good).series) == ["n_out"]
+
+
 def test_the_night_on_which_clocks_are_set_back_has_an_hour_twice(tmp_path: Path) -> None:
     times = [f"2026-10-25T{hour:02d}:{m:02d}" for hour in (1, 2, 2, 3) for m in (0, 15, 30, 45)]
     rows = "\n".join(f"{time},n_in,{i}" for i, time in enumerate(times))
@@ -176,6 +186,16 @@ def test_a_street_without_a_quiet_day_tells_nothing() -> None:
     days, notes = event_days(Counts(300.0, series, ()), REGISTRY, events)
     assert days == ()
     assert all("a day without an event" in note.message for note in notes)
+
+
+def test_an_event_without_roads_is_left_out() -> None:
+    venue = REGISTRY.venues["arena"].model_copy(update={"car_parks": {}, "gates": {}})
+    bare = REGISTRY.model_copy(update={"venues": {**REGISTRY.venues, "townhall": venue}})
+    events = weekly(2, REGISTRY)
+    talk = replace(events[0], venue="townhall")
+    days, (note, *_) = event_days(history(REGISTRY, events), bare, [talk, *events])
+    assert [day.event for day in days] == events
+    assert "expected roads of townhall" in note.message
 
 
 def test_two_events_at_a_time_are_left_out() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from datetime import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from signalrl.events.venues import Gate, Registry
+from signalrl.events.venues import Gate, Registry, read_venues
 
 PARK = {"spaces": 100, "entrances": ["in"], "exits": {"out": 300}}
 
@@ -21,6 +23,13 @@ def test_a_town_half_an_hour_away_sends_fewer_than_one_next_door() -> None:
     )
     assert near.pull == 9000
     assert far.pull == pytest.approx(9000 * math.exp(-1.8))
+
+
+def test_a_time_of_day_needs_no_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "venues.yaml"
+    path.write_text("venues: {hall: {capacity: 1_000, usual_begin: 19:30}}\n")
+    hall = read_venues(path).venue("hall")
+    assert (hall.usual_begin, hall.capacity) == (time(19, 30), 1000)
 
 
 def test_car_parks_may_share_an_exit_that_they_agree_on() -> None:

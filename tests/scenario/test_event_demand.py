@@ -233,6 +233,20 @@ def test_a_season_without_events_is_an_error_that_says_why(folder: Path) -> None
         load_season(scenario(folder))
 
 
+def test_events_at_a_venue_without_roads_are_left_out_and_told_of(folder: Path) -> None:
+    (folder / "venues.yaml").write_text(VENUES + "  townhall: {capacity: 500, kind: conference}\n")
+    (folder / "season.csv").write_text(
+        CALENDAR + "A talk,townhall,2026-05-09T18:00,2026-05-09T19:00,conference,80\n"
+    )
+    season = load_season(scenario(folder))
+    assert {event.venue for event in season.events} == {"arena"}
+    assert "got none; 1 events are left out" in season.notes[-1].message
+    (folder / "venues.yaml").write_text("venues: {arena: {capacity: 20000}}\n")
+    (folder / "season.csv").write_text(CALENDAR)
+    with pytest.raises(ConfigError, match=r"found none .*expected gates and car_parks"):
+        load_season(scenario(folder))
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
