@@ -25,6 +25,7 @@ from rich.console import Console
 from scipy.stats import t as student
 
 from signalrl.benchmark import provenance
+from signalrl.benchmark.controllers import Entry
 from signalrl.benchmark.episode import EpisodeSpec
 from signalrl.benchmark.figures import STYLE, Look
 from signalrl.benchmark.processes import EpisodePool
@@ -200,12 +201,21 @@ def tell(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_plan(config: TrainConfig, out: Path) -> None:
-    """Make sure that a folder holds the ablation of this configuration, or none yet."""
-    path = out / "config.json"
-    plan = config.model_dump_json(exclude={"seed"}, indent=1) + "\n"
+    """Make sure that a folder holds the ablation of this configuration and code, or none yet."""
+    path, scenario = out / "config.json", config.load_scenario()
+    about = {
+        "config": config.model_dump(mode="json", exclude={"seed"}),
+        "driven": DRIVEN,
+        "cases": CASES,
+        "made_from": provenance.spec_digest(
+            provenance.scenario_digest(scenario), Entry("fixed", "fixed"), "libsumo"
+        ),
+    }
+    plan = json.dumps(about, indent=1) + "\n"
     if path.is_file() and path.read_text() != plan:
         raise SystemExit(
-            f"{out}: expected the configuration in {path}, got another; give another --out"
+            f"{out}: expected the configuration, environment and code of {path}, got others; give "
+            "another --out"
         )
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(plan)

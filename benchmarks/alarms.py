@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from signalrl.benchmark import provenance
+from signalrl.benchmark.controllers import Entry
 from signalrl.benchmark.store import replace_text
 from signalrl.events.scoring import detection
 from signalrl.forecast.corrections import corrections_of
@@ -28,6 +30,7 @@ from signalrl.forecast.gridlock import WARN, gridlock_risk
 from signalrl.forecast.rehearsal import simulated
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
+from signalrl.scenario.schema import Scenario
 from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.fresh import run_fresh
@@ -44,10 +47,7 @@ QUIET = 5
 
 def evening(env: str, draws: int, out: Path, seed: int) -> None:
     """Forecast an evening and simulate it; write whether it was to lock, and whether it did."""
-    quiet = seed % QUIET == 0
-    events = {"calendars": CALENDARS, "probability": 0.0 if quiet else 1.0}
-    settings = {"end_s": END_S, "events": events}
-    scenario = load_scenario(env, settings=settings)
+    quiet, scenario = seed % QUIET == 0, evening_of(env, seed)
     network, season = scenario_network(scenario), load_season(scenario)
     occasion, part = drawn_part(scenario, season, seed)
     around = () if quiet else part.events
@@ -59,6 +59,7 @@ def evening(env: str, draws: int, out: Path, seed: int) -> None:
     result = {
         "env": env,
         "draws": draws,
+        "digest": digest(scenario),
         "seed": seed,
         "event": None if quiet else occasion.event.title,
         "phase": occasion.phase,
@@ -74,13 +75,29 @@ def evening(env: str, draws: int, out: Path, seed: int) -> None:
     replace_text(_kept(env, out, seed), json.dumps(result))
 
 
+def evening_of(env: str, seed: int) -> Scenario:
+    """Return the scenario of an evening."""
+    events = {"calendars": CALENDARS, "probability": 1.0 if seed % QUIET else 0.0}
+    return load_scenario(env, settings={"end_s": END_S, "events": events})
+
+
+def digest(scenario: Scenario) -> str:
+    """Return a hash of all that an evening and its forecast are made from."""
+    return provenance.spec_digest(
+        provenance.scenario_digest(scenario), Entry("fixed", "fixed"), "libsumo"
+    )
+
+
 def _kept(env: str, out: Path, seed: int) -> Path:
-    return out / f"{env}-{seed}.json"
+    return out / f"{Path(env).name}-{seed}.json"
 
 
-def _is_of(path: Path, draws: int) -> bool:
-    """Whether an evening is there, and was forecast with so many draws."""
-    return path.is_file() and json.loads(path.read_text()).get("draws") == draws
+def _is_of(path: Path, env: str, draws: int, seed: int) -> bool:
+    """Whether an evening is there, made from what there is now, with so many draws."""
+    if not path.is_file():
+        return False
+    found = json.loads(path.read_text())
+    return (found.get("draws"), found.get("digest")) == (draws, digest(evening_of(env, seed)))
 
 
 def main() -> int:
@@ -103,7 +120,11 @@ def main() -> int:
         )
         print(f"{arguments.env}: {wanted}; measure it with signalrl nfd", file=sys.stderr)
         return 1
-    missing = [seed for seed, path in files.items() if not _is_of(path, arguments.draws)]
+    missing = [
+        seed
+        for seed, path in files.items()
+        if not _is_of(path, arguments.env, arguments.draws, seed)
+    ]
     work = partial(evening, arguments.env, arguments.draws, arguments.out)
     for number, _ in enumerate(run_fresh(work, missing, arguments.jobs), 1):
         print(f"{number} of {len(missing)} evenings", file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ Run from the root of the project, after signalrl benchmark metering:
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 from pathlib import Path
@@ -27,14 +28,24 @@ Pair = tuple[dict[str, Any], dict[str, Any]]
 
 
 def pairs(run: Path, env: str, controller: str) -> dict[int, Pair]:
-    """Return the results without and with metering, by seed."""
-    folder = run / "episodes" / env
-    found = {}
-    for path in sorted((folder / controller).glob("*.json"), key=lambda p: int(p.stem)):
-        metered = folder / f"{controller}{METERING}" / path.name
-        if metered.is_file():
-            found[int(path.stem)] = (json.loads(path.read_text()), json.loads(metered.read_text()))
-    return found
+    """Return the results without and with metering, by seed; of those that the benchmark has.
+
+    Evenings of settings that have changed leave files behind, but no rows.
+    """
+    both = (controller, f"{controller}{METERING}")
+    with (run / "episodes.csv").open(newline="") as file:
+        rows = [(row["controller"], int(row["seed"])) for row in csv.DictReader(file)
+                if row["env"] == env]  # fmt: skip
+    seeds = sorted({seed for _, seed in rows})
+    if alone := [seed for seed in seeds if sum((one, seed) in rows for one in both) == 1]:
+        print(f"without a partner: seeds {alone}", file=sys.stderr)
+    return {
+        seed: tuple(
+            json.loads((run / "episodes" / env / one / f"{seed}.json").read_text()) for one in both
+        )
+        for seed in seeds
+        if all((one, seed) in rows for one in both)
+    }
 
 
 def seeds_table(found: dict[int, Pair]) -> str:

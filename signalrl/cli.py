@@ -232,6 +232,9 @@ def nfd(
         for key in ("critical_veh", "capacity_veh_h"):
             _say(f"{key}: {found[key]:g}")
         _say(f"nfd: {target} (nfd.csv, nfd.svg)")
+    if not found["falls_beyond"]:
+        text = "expected an outflow that falls beyond the critical accumulation, got one that does "
+        _say(text + "not: the district was never overfull; give a higher --load", to_stderr=True)
 
 
 @app.command()

@@ -8,8 +8,8 @@ from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any
 
-from signalrl.benchmark.controllers import parse_controllers
-from signalrl.benchmark.diagram import Point, draw, fit, measure
+from signalrl.benchmark.controllers import METERING, is_run_folder, parse_controllers
+from signalrl.benchmark.diagram import Point, draw, falls_beyond, fit, measure
 from signalrl.benchmark.seeds import parse_seeds
 from signalrl.errors import ConfigError
 from signalrl.scenario.catalog import load_scenario
@@ -50,6 +50,16 @@ def nfd(
             f"{scenario.name}: expected drawn demand (the key demand), to be scaled, got none"
         )
     entry = parse_controllers([controller])[0]
+    if entry.metered:
+        raise ConfigError(
+            f"controller: expected one without {METERING}, got {controller}; a district that is "
+            "held below its critical accumulation does not show it"
+        )
+    if entry.path is not None and is_run_folder(entry.path):
+        raise ConfigError(
+            f"controller: expected an exported policy, got the run folder {entry.path}; make one "
+            f"with: signalrl export {entry.path} -o policy.bundle"
+        )
     points = measure(scenario, settings, entry, loads, parse_seeds(seeds), jobs)
     diagram = fit(points)
     out.mkdir(parents=True, exist_ok=True)
@@ -61,6 +71,7 @@ def nfd(
     return {
         **asdict(diagram),
         "points": len(points),
+        "falls_beyond": falls_beyond(points, diagram),
         "env": scenario.name,
         "controller": controller,
     }

@@ -27,6 +27,15 @@ def test_a_diagram_is_measured_written_and_drawn(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "out" / "nfd.svg").read_text()
 
 
+def test_a_diagram_is_that_of_a_district_that_nobody_holds(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"expected one without \+metering"):
+        nfd("arena", "greedy+metering", (), [1.0], "1,", 1, tmp_path)
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "config.yaml").write_text("scenario: arena\n")
+    with pytest.raises(ConfigError, match="signalrl export"):
+        nfd("arena", f"policy={tmp_path / 'run'}", (), [1.0], "1,", 1, tmp_path)
+
+
 def test_recorded_traffic_has_no_diagram(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="demand"):
         nfd(str(short_folder(tmp_path)), "greedy", (), [1.0], "1,", 1, tmp_path / "out")

@@ -32,6 +32,9 @@ FLAT = 0.98
 """Where a district lets out this share of its most, its capacity counts as reached: a plateau
 ends in its collapse, so control keeps to its beginning."""
 
+FALLEN = 0.9
+"""Where it lets out less than this share of its most, beyond the plateau, it has been overfull."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -131,6 +134,13 @@ def fit(points: Sequence[Point]) -> Diagram:
     most = float(mean.max())
     critical = float(at[mean >= FLAT * most][0])
     return Diagram(round(critical, 1), round(most))
+
+
+def falls_beyond(points: Sequence[Point], diagram: Diagram) -> bool:
+    """Whether the outflow falls beyond the critical accumulation, or just was never more."""
+    at, mean = smooth(points)
+    beyond = mean[at > diagram.critical_veh]
+    return bool(len(beyond)) and float(beyond.min()) < FALLEN * diagram.capacity_veh_h
 
 
 def draw(points: Sequence[Point], diagram: Diagram, title: str, path: Path) -> Path:

@@ -91,7 +91,8 @@ class Series:
     Attributes:
         time_s: Simulated time.
         queued: Vehicles queued before the signals, as the detectors see them.
-        delay_rate: Vehicle-seconds lost per second before the signals, backlog included.
+        delay_rate: Vehicle-seconds lost per second before the signals and before metering gates,
+            backlog included.
     """
 
     time_s: list[float]
@@ -104,6 +105,13 @@ class Series:
         self.time_s.append(seen.time_s)
         self.queued.append(round(float(queued), 3))
         self.delay_rate.append(round(float(seen.delay_rate.sum()), 3))
+
+    def add_held(self, course: GateCourse) -> None:
+        """Add who stood before gates, as they were counted last."""
+        held = np.array(course.waiting_veh).sum(axis=1)
+        last = np.searchsorted(course.time_s, self.time_s, side="right") - 1
+        for i, at in enumerate(last.tolist()):
+            self.delay_rate[i] = round(self.delay_rate[i] + float(held[at]), 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +206,8 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             sim_s = session.plant.time_s - scenario.begin_s
             session.stop()
             holds, course = read_gates(session.plant, outputs)
+            if course is not None:
+                series.add_held(course)
         trips, edges = read_trips(outputs.tripinfo), read_own_edges(session.plant, outputs)
         delays_s = approach_delay_s(find_approaches(network), edges)
         accumulation = accumulation_veh(edges, network)

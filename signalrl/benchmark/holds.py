@@ -48,10 +48,12 @@ def read_gates(plant: SumoPlant, outputs: Outputs) -> tuple[list[GateHold], Gate
 
 
 def read_own_edges(plant: SumoPlant, outputs: Outputs) -> Edges:
-    """Read the record of the edges, without the roads before gates: they are there to stand on."""
-    edges = read_edges(outputs.edge_data)
+    """Read the record of the edges; what was lost on the road before a gate was lost behind it.
+
+    So an approach that vehicles are held before is as slow as they are.
+    """
     roads = plant.roads if isinstance(plant, MeteredPlant) else ()
-    return edges.without(road.id for road in roads)
+    return read_edges(outputs.edge_data).without({road.id: road.edge for road in roads})
 
 
 def gate_holds(

@@ -25,6 +25,8 @@ def unroll(
 ) -> list[Shown]:
     """Return what a signal shows from the begin of the first plan to the end or a little later.
 
+    Behind its end it may begin anew: the last state leads to the first one.
+
     A plan ends with the cycle that ends nearest to the begin of the next one. The next one falls
     into step with its offset over one or two cycles that are longer or shorter, by as little as
     can be; so no green is cut, and none is below its minimum.
@@ -42,9 +44,11 @@ def unroll(
         cycle_s = plan.cycle_s(signal, rules)
         while roll.time_s + cycle_s / 2 <= until_s:  # never where it would not last for a cycle
             for length_s in roll.lengths_s(plan):
-                roll.cycle(plan, length_s)
+                if roll.time_s + length_s / 2 <= until_s:
+                    roll.cycle(plan, length_s)
     while roll.time_s < end_s:
         roll.cycle(plans[-1][1], plans[-1][1].cycle_s(signal, rules))
+    roll.change_to(roll.first)  # SUMO begins a program anew behind its end
     return roll.shown
 
 
@@ -52,6 +56,7 @@ class _Roll:
     def __init__(self, signal: Signal, rules: TimingRules, begin_s: int) -> None:
         self._signal, self._rules = signal, rules
         self._last: int | None = None
+        self.first = 0
         self.time_s = begin_s
         self.shown: list[Shown] = []
 
@@ -74,11 +79,17 @@ class _Roll:
         """Show one cycle of a plan in a length."""
         greens_s = apportion(length_s - self._lost_s(plan), plan.greens_s, self._least(plan))
         for phase, green_s in zip(plan.phases, greens_s, strict=True):
-            if self._last is not None and self._last != phase:
-                for k in transition(self._signal, self._last, phase, self._rules):
-                    self._show(k.state, round(k.duration_s))
+            self.change_to(phase)
             self._show(self._signal.phases[phase].state, green_s)
-            self._last = phase
+
+    def change_to(self, phase: int) -> None:
+        """Show the change to a phase, if it is not the one that is shown."""
+        if self._last is None:
+            self.first = phase
+        elif self._last != phase:
+            for k in transition(self._signal, self._last, phase, self._rules):
+                self._show(k.state, round(k.duration_s))
+        self._last = phase
 
     def _lost_s(self, plan: SignalPlan) -> int:
         """Return the time that the changes of the next cycle take."""

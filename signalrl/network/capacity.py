@@ -9,6 +9,7 @@ take so that these are used alike.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _SPREADING = 30
 """Rounds in which drivers spread over their lanes."""
 _SLOTS = 120
 """Parts of a cycle in which vehicles leave."""
+_LONG_CYCLE_S = 240.0
+"""From here on a part has at most a second, or more than one vehicle would leave in it."""
 _CYCLES = 3
 """Cycles after which it no longer matters who came first."""
 _TRACE_VEH_H = 1e-3
@@ -148,7 +151,9 @@ class Capacity:
             [m.opposing_lanes for m in self.movements]
         )
         self._yields = np.array([m.part("yield") for m in self.movements])
-        slots = [_slots(m.steps) for m in self.movements]
+        longest_s = float(max(self.cycles_s, default=0.0))
+        self._slots = _SLOTS if longest_s <= _LONG_CYCLE_S else math.ceil(longest_s)
+        slots = [_slots(m.steps, self._slots) for m in self.movements]
         self._goes = np.array([goes for goes, _ in slots]).T
         self._since = np.array([since for _, since in slots]).T
 
@@ -198,14 +203,12 @@ class Capacity:
         wanted = parts * volumes[..., self.pair_movement]
         mix = wanted / self.sum_by_lane(wanted)[..., self.pair_lane]
         rates = self._rates(volumes)
-        slot_h = self.cycles_s[self.pair_movement] / _SLOTS / 3600.0
-        leaves = [
-            np.minimum(1.0, rates[slot][..., self.pair_movement] * slot_h) for slot in range(_SLOTS)
-        ]
+        slot_h = self.cycles_s[self.pair_movement] / self._slots / 3600.0
+        leaves = [np.minimum(1.0, rate[..., self.pair_movement] * slot_h) for rate in rates]
         first, passed = mix, np.zeros((*volumes.shape[:-1], len(self.lanes)))
         for cycle in range(_CYCLES):
-            for slot in range(_SLOTS):
-                out = first * leaves[slot]
+            for leaving in leaves:
+                out = first * leaving
                 left = self.sum_by_lane(out)
                 first = first - out + mix * left[..., self.pair_lane]
                 if cycle == _CYCLES - 1:
@@ -251,26 +254,28 @@ def _gap_flow(opposing_veh_h: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=10_000)
-def _slots(steps: tuple[tuple[float, str], ...]) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+def _slots(
+    steps: tuple[tuple[float, str], ...], number: int
+) -> tuple[npt.NDArray[np.bool_], FloatArray]:
     """Return of each slot of the cycle whether it goes, and for which part it has yielded.
 
     The part is minus infinity where it does not yield.
     """
     ends_s = np.cumsum([duration_s for duration_s, _ in steps])
     modes = [mode for _, mode in steps]
-    middles_s = (np.arange(_SLOTS) + 0.5) / _SLOTS * ends_s[-1]
+    middles_s = (np.arange(number) + 0.5) / number * ends_s[-1]
     step = np.minimum(np.searchsorted(ends_s, middles_s, side="right"), len(modes) - 1)
     shown = np.array(modes)[step]
-    since, run = np.full(_SLOTS, -np.inf), 0
+    since, run = np.full(number, -np.inf), 0
     # The second time round, a run that began at the end of the cycle goes on.
-    for slot in [*range(_SLOTS), *range(_SLOTS)] if "yield" in modes else []:
+    for slot in [*range(number), *range(number)] if "yield" in modes else []:
         run = run + 1 if shown[slot] == "yield" else 0
         if run:
-            since[slot] = (run - 0.5) / _SLOTS
+            since[slot] = (run - 0.5) / number
     goes = shown == "go"
     last = np.flatnonzero(goes & (np.roll(shown, -1) == "stop"))
-    longer = np.arange(1, round(EXTENSION_S / ends_s[-1] * _SLOTS) + 1)
-    goes[(last[:, None] + longer) % _SLOTS] = True
+    longer = np.arange(1, round(EXTENSION_S / ends_s[-1] * number) + 1)
+    goes[(last[:, None] + longer) % number] = True
     return goes, since
 
 

@@ -25,7 +25,7 @@ class Metering(Strict):
     setpoint_share: float = Field(
         0.95, gt=0, le=1, description="Share of the critical accumulation that is held."
     )
-    longest_hold_s: float = Field(2700.0, gt=0, description="Longest hold at a gate in s.")
+    longest_hold_s: float = Field(2700.0, ge=60, description="Longest hold at a gate in s.")
     proportional_per_h: float = Field(20.0, ge=0, description="Gain on the accumulation's change.")
     integral_per_h: float = Field(5.0, ge=0, description="Gain on its distance from the set point.")
 

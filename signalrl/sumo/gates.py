@@ -53,7 +53,8 @@ def add_gates(
         The network, an additional file with detectors, and the gates in the order of ``edges``.
 
     Raises:
-        NetworkError: An edge is missing, or somebody comes from elsewhere.
+        NetworkError: An edge is missing, somebody comes from elsewhere, or the junction where it
+            begins has other ways through it.
     """
     root = _read(network)
     known = {edge.attrib["id"]: edge for edge in root.iter("edge")}
@@ -130,6 +131,12 @@ def _add(root: ET.Element, edge: ET.Element, junctions: Mapping[str, ET.Element]
     place = {"id": outside, "type": "dead_end", "x": f"{x:.2f}", "y": f"{y:.2f}"}
     ET.SubElement(root, "junction", place | {"incLanes": "", "intLanes": "", "shape": ""})
     before = start.attrib.get("incLanes", "").split()
+    if start.find("request") is not None:
+        raise NetworkError(
+            f"gates: expected a junction with no other way through it at the begin of {edge_id!r}, "
+            f"got {start.attrib['id']!r}, which has others or another gate; begin the edge at a "
+            "junction of its own"
+        )
     start.attrib |= {"type": "traffic_light", "incLanes": " ".join([*before, *ids])}
     for i in range(len(lanes)):
         zeros = "0" * len(lanes)

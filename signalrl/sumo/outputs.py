@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -214,11 +214,19 @@ class Edges:
     loss_s: FloatArray
     left: FloatArray
 
-    def without(self, edges: Iterable[str]) -> Edges:
-        """Return the record of all but some edges."""
-        dropped = set(edges)
-        kept = [i for i, edge in enumerate(self.ids) if edge not in dropped]
-        values = self.present_s, self.standing_s, self.loss_s, self.left
+    def without(self, roads: Mapping[str, str]) -> Edges:
+        """Return the record without some roads; what was lost on them is lost on others.
+
+        Args:
+            roads: Ids of those that are left out, and of the edges that they lead to.
+        """
+        column = {edge: i for i, edge in enumerate(self.ids)}
+        loss_s = self.loss_s.copy()
+        for road, edge in roads.items():
+            if road in column and edge in column:
+                loss_s[:, column[edge]] += loss_s[:, column[road]]
+        kept = [i for i, edge in enumerate(self.ids) if edge not in roads]
+        values = self.present_s, self.standing_s, loss_s, self.left
         ids = tuple(self.ids[i] for i in kept)
         return Edges(ids, self.begin_s, self.end_s, *(value[:, kept] for value in values))
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from signalrl.benchmark.controllers import parse_controllers
-from signalrl.benchmark.diagram import Point, fit
+from signalrl.benchmark.diagram import Point, falls_beyond, fit
 from signalrl.benchmark.gates_section import gates_section
 from signalrl.errors import BenchmarkError
 from tests.benchmark.test_episode import in_fresh_process
 
+ROOT = Path(__file__).resolve().parents[2]
 GATES = {"west": "west_j1", "east": "east_j5"}
 SETTINGS = {
     "end_s": 1500,
@@ -70,6 +72,46 @@ def test_what_gates_hold_is_part_of_the_delay_and_told_per_gate(
     page = gates_section({"metered": [unarmed, found[True]], "plain": [found[False]]})
     assert "west" in page
     assert gates_section({"plain": [found[False]]}) == ""
+
+
+def test_who_is_held_is_late_at_the_approach_behind(tmp_path: Path) -> None:
+    """Gates move a queue from the first approach to the road before it, out of nobody's sight."""
+    found = {}
+    for metered in (False, True):
+        target = tmp_path / f"{metered}.json"
+        settings = {**SETTINGS, "end_s": 900}
+        ran = in_fresh_process(
+            target, scenario="corridor", controller="greedy", settings=settings, metered=metered
+        )
+        assert ran.returncode == 0, ran.stderr
+        found[metered] = json.loads(target.read_text())
+    edge = GATES["west"]
+    assert found[True]["edge_delay_s"][edge] > 2 * found[False]["edge_delay_s"][edge]
+    assert f"{edge}_gate" not in found[True]["edge_delay_s"]
+    last = np.array(found[True]["gates"]["waiting_veh"])[-1].sum()
+    assert found[True]["series"]["delay_rate"][-1] >= last > 20
+    assert found[True]["worst_approach_s"] > found[False]["worst_approach_s"]
+
+
+def test_pairs_are_those_that_the_benchmark_has(tmp_path: Path) -> None:
+    main = runpy.run_path(str(ROOT / "benchmarks" / "metering.py"))
+    rows = ["env,controller,seed", "a,greedy,1", "a,greedy+metering,1", "a,greedy,2", "b,greedy,1"]
+    (tmp_path / "episodes.csv").write_text("\n".join(rows) + "\n")
+    for controller in ("greedy", "greedy+metering"):
+        for seed in (1, 2, 3):  # files of evenings whose rows were dropped
+            path = tmp_path / "episodes" / "a" / controller / f"{seed}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps([controller, seed]))
+    found = main["pairs"](tmp_path, "a", "greedy")
+    assert found == {1: (["greedy", 1], ["greedy+metering", 1])}
+
+
+@pytest.mark.parametrize("falls", [True, False])
+def test_a_district_that_was_never_overfull_has_no_cliff(falls: bool) -> None:
+    inside = np.linspace(10.0, 1000.0 if falls else 120.0, 300)
+    left = np.minimum(20.0 * inside, 8000.0) - np.maximum(0.0, inside - 700.0) * 20.0
+    points = [Point(1.0, 1, float(n), float(q)) for n, q in zip(inside, left, strict=True)]
+    assert falls_beyond(points, fit(points)) == falls
 
 
 def test_a_diagram_ends_where_its_plateau_begins() -> None:

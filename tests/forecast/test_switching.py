@@ -48,6 +48,9 @@ def test_every_change_is_cleared_and_every_plan_falls_into_step(seed: int, numbe
         assert monitor.check(number, state, time_s) is None
         starts.append((time_s, state))
         time_s += duration_s
+    for state, duration_s in shown:  # SUMO begins anew behind the end of a program
+        assert monitor.check(number, state, time_s) is None
+        time_s += duration_s
     longest_s = max(plan.cycle_s(signal, RULES) for _, plan in plans)
     for (begin_s, plan), until_s in zip(plans, [*begins_s[1:], end_s], strict=True):
         cycle_s, first = plan.cycle_s(signal, RULES), plan.phases[0]
@@ -74,6 +77,22 @@ def test_a_plan_changes_with_the_cycle_that_ends_next_to_its_minute() -> None:
             break
         time_s += duration_s
     assert abs(first - 1000.0) <= before.cycle_s(signal, RULES)
+
+
+def test_a_plan_of_a_few_minutes_ends_in_time_though_it_falls_into_step() -> None:
+    signal = next(s for s in SIGNALS if len(s.phases) == 4)
+    first = SignalPlan((0, 2), (30, 30))
+    then = SignalPlan((0, 1, 2, 3), (20, 20, 20, 20))
+    cycle_s = first.cycle_s(signal, RULES)
+    for offset_s in range(0, cycle_s, 5):
+        for until_s in (60.0, 120.0, 300.0):
+            plan = SignalPlan(first.phases, first.greens_s, offset_s)
+            shown = unroll(signal, [(0.0, plan), (until_s, then)], 2000.0, RULES)
+            ends_s = np.cumsum([duration_s for _, duration_s in shown]).tolist()
+            states = [state for state, _ in shown]
+            at_s = ends_s[states.index(signal.phases[1].state) - 1]
+            changes_s = 20 + sum(then.changes_s(signal, RULES)[:2])
+            assert abs(at_s - changes_s - until_s) <= cycle_s / 2 + changes_s
 
 
 def test_a_plan_that_would_not_last_for_a_cycle_is_left_out() -> None:

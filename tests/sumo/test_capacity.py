@@ -123,6 +123,18 @@ def test_a_turn_has_no_more_than_its_own_green_of_a_lane_that_it_shares() -> Non
     assert alone < found < 2 * alone
 
 
+def test_a_long_cycle_discharges_as_a_short_one_of_the_same_greens() -> None:
+    found = [
+        float(
+            Capacity(
+                [Movement(("a", "s"), "x", "s", ("a_0",), ((c / 2, "go"), (c / 2, "stop")))]
+            ).of_approaches([500.0])[0]
+        )
+        for c in (200, 240, 300, 400)
+    ]
+    assert found == pytest.approx([found[0]] * 4, rel=0.02)  # in whole parts of the cycle
+
+
 def test_the_lane_that_is_short_decides() -> None:
     movements = APPROACHES["west2_a2_stop"]
     found = {

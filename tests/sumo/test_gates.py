@@ -86,6 +86,17 @@ def test_a_gate_stands_where_vehicles_enter(edge: str, tmp_path: Path) -> None:
         add_gates(load_scenario("arena").network_file, [edge], tmp_path)
 
 
+def test_two_gates_need_two_junctions(tmp_path: Path) -> None:
+    """Two exits of a car park that begin at one node."""
+    source = load_scenario("arena").network_file
+    root = ET.parse(source).getroot()
+    edges = {edge.attrib["id"]: edge for edge in root.iter("edge")}
+    edges["park_e3_out"].attrib["from"] = edges["park_e2_out"].attrib["from"]
+    ET.ElementTree(root).write(tmp_path / "a.net.xml")
+    with pytest.raises(NetworkError, match="a junction of its own"):
+        add_gates(tmp_path / "a.net.xml", ["park_e2_out", "park_e3_out"], tmp_path)
+
+
 def test_open_gates_hardly_change_the_traffic(tmp_path: Path) -> None:
     """A set point that is never reached: the same vehicles come through, and nobody is held."""
     delays = []
