@@ -41,7 +41,7 @@ from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.course import SignalCourse
 from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import Outputs, scenario_network
-from signalrl.sumo.metered import GateCourse
+from signalrl.sumo.metered import GateCourse, MeteredPlant
 from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_trips
 from signalrl.sumo.process import Backend, die_with_parent
 from signalrl.sumo.recording import read_recording
@@ -204,6 +204,8 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
                 controller = make_controller(spec.controller, policy, spec.parameters)
                 violations = _control(session, spec.seed, controller, series)
             sim_s = session.plant.time_s - scenario.begin_s
+            if isinstance(session.plant, MeteredPlant):
+                session.plant.end_course()
             session.stop()
             holds, course = read_gates(session.plant, outputs)
             if course is not None:

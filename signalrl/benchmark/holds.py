@@ -40,7 +40,7 @@ class GateHold:
 
 
 def read_gates(plant: SumoPlant, outputs: Outputs) -> tuple[list[GateHold], GateCourse | None]:
-    """Return what gates did and what their meter saw."""
+    """Return what gates did and what their meter saw, to the end; SUMO has stopped."""
     if not isinstance(plant, MeteredPlant):
         return [], None
     edges = read_edges(outputs.edge_data)

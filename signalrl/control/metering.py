@@ -164,15 +164,18 @@ class Meter:
         """Decide how many may pass, and split them."""
         rules, most = self._rules, self._rules.most_veh_h * self._lanes
         passed = reading.passed_veh - before.passed_veh
-        if not self.holds:  # begins with the flow that there is
-            hours = max(reading.time_s - before.time_s, 1.0) / 3600.0
-            self.allowed_veh_h = float(passed.sum()) / hours
+        wanted = reading.waiting_veh + passed
+        least = rules.least_veh_h * self._lanes
+        hours = max(reading.time_s - before.time_s, 1.0) / 3600.0
+        if self.holds:
+            # Where fewer come than may pass, what is allowed must not run ahead of them: it would
+            # take long to come back when more do.
+            allowed = min(self.allowed_veh_h, float(wanted.sum() / hours + least.sum()))
+        else:  # begins with the flow that there is
+            allowed = float(passed.sum()) / hours
         change = reading.accumulation_veh - before.accumulation_veh
         short = rules.setpoint_veh - reading.accumulation_veh
-        allowed = self.allowed_veh_h
         allowed += rules.integral_per_h * short - rules.proportional_per_h * change
-        least = rules.least_veh_h * self._lanes
-        wanted = reading.waiting_veh + passed
         needed = np.where(wanted > 0, least, 0.0)  # where nobody comes, nothing has to be let in
         self.allowed_veh_h = float(np.clip(allowed, needed.sum(), most.sum()))
         hours = rules.interval_s / 3600.0

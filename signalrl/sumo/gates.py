@@ -18,8 +18,8 @@ from signalrl.errors import NetworkError
 ROAD_M = 150.0
 """Road before a gate; who finds no room there waits outside, as at any entry."""
 SUFFIX = "_gate"
-LOOP_M = 2.0
-"""How far behind the gate those who pass are counted."""
+LOOP_M = 0.05
+"""How far behind the gate those who pass are counted: before the rear of who enters there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,14 @@ class GateRoad:
         edge: The edge of the network behind it.
         id: Id of its own edge, and of its signal.
         lanes: How many it has, as many as the edge behind.
+        car_lanes: How many of them cars may take.
         loops: Ids of the detectors that count who passes, one per lane.
     """
 
     edge: str
     id: str
     lanes: int
+    car_lanes: int
     loops: tuple[str, ...]
 
 
@@ -53,8 +55,8 @@ def add_gates(
         The network, an additional file with detectors, and the gates in the order of ``edges``.
 
     Raises:
-        NetworkError: An edge is missing, somebody comes from elsewhere, or the junction where it
-            begins has other ways through it.
+        NetworkError: An edge is missing or for no cars, somebody comes from elsewhere, or the
+            junction where it begins has other ways through it.
     """
     root = _read(network)
     known = {edge.attrib["id"]: edge for edge in root.iter("edge")}
@@ -144,7 +146,16 @@ def _add(root: ET.Element, edge: ET.Element, junctions: Mapping[str, ET.Element]
             start, "request", {"index": str(i), "response": zeros, "foes": zeros, "cont": "0"}
         )
     loops = tuple(f"{gate_id}_loop_{i}" for i in range(len(lanes)))
-    return GateRoad(edge_id, gate_id, len(lanes), loops)
+    for_cars = sum(map(_is_for_cars, lanes))
+    if not for_cars:
+        raise NetworkError(f"gates: expected an edge for cars, got {edge_id!r}, which has no lane")
+    return GateRoad(edge_id, gate_id, len(lanes), for_cars, loops)
+
+
+def _is_for_cars(lane: ET.Element) -> bool:
+    if "allow" in lane.attrib:
+        return bool({"all", "passenger"} & set(lane.attrib["allow"].split()))
+    return not {"all", "passenger"} & set(lane.attrib.get("disallow", "").split())
 
 
 def _sort(root: ET.Element) -> None:

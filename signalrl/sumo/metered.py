@@ -81,8 +81,8 @@ class MeteredPlant(SumoPlant):
         super().__init__(simulation, network, end_s, faults=faults)
         self.roads, self.routes = tuple(roads), tuple(routes)
         self._rules = rules_of(metering)
-        self._meter = Meter([road.lanes for road in roads], self._rules, armed_s)
-        self._lights = [GateSignal(road.lanes) for road in roads]
+        self._meter = Meter([road.car_lanes for road in roads], self._rules, armed_s)
+        self._lights = [GateSignal(road.car_lanes) for road in roads]
         core = core_edges(network)
         self._core = np.array([lane.edge in core for lane in network.lanes])
         spaces = [max(lane.length_m, VEHICLE_SPACE_M) / VEHICLE_SPACE_M for lane in network.lanes]
@@ -113,6 +113,15 @@ class MeteredPlant(SumoPlant):
             self._next_s = self.time_s + self._rules.interval_s
             self._decide(measurement)
         return measurement
+
+    def end_course(self) -> None:
+        """See the gates once more, at the end of an episode.
+
+        Raises:
+            SimulationError: SUMO failed.
+        """
+        if not self.course.time_s or self.course.time_s[-1] < self.time_s:
+            self._decide(super().measure())
 
     def _decide(self, measurement: Measurement) -> None:
         meter = self._meter

@@ -58,6 +58,7 @@ def test_what_gates_hold_is_part_of_the_delay_and_told_per_gate(
     assert [hold["gate"] for hold in holds] == list(GATES)
     assert found[True]["metrics"]["vehicles"] == found[False]["metrics"]["vehicles"]
     assert found[True]["violations"] == 0
+    assert course["time_s"][-1] == SETTINGS["end_s"]
     for i, hold in enumerate(holds):
         assert hold["held_h"] > 0.2
         waiting = np.array(course["waiting_veh"])[:, i]

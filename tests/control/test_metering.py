@@ -146,6 +146,21 @@ def test_what_is_allowed_follows_the_law() -> None:
     assert meter.allowed_veh_h == pytest.approx(3250.0 + 5.0 * 30.0 - 20.0 * 20.0)
 
 
+def test_what_is_allowed_does_not_run_ahead_of_those_who_come() -> None:
+    """A district below its set point for an hour, and then one that fills."""
+    meter, passed = Meter([2] * 7, RULES), np.zeros(7)
+    waiting = np.array([12.0, *[0.0] * 6])
+    allowed = []
+    for i in range(80):
+        veh = 450.0 if i < 60 else 450.0 + 20.0 * (i - 59)
+        meter.update(i * 60.0, Reading(i * 60.0, veh, waiting, passed))
+        allowed.append(meter.allowed_veh_h)
+        passed = passed + 14.0  # 5,880 per hour
+    assert max(allowed[1:60]) <= 5880.0 + 12 * 60.0 + 7 * 120.0 + 5.0 * 50.0
+    least = 7 * 2 * RULES.least_veh_h
+    assert allowed[70] == least  # at 670 vehicles, where it would have let in all 5,880 and more
+
+
 @given(st.integers(1, 3), st.integers(0, 40), st.integers(0, 2**31))
 def test_nobody_waits_longer_than_the_longest_hold(lanes: int, arrivals: int, seed: int) -> None:
     """Arrivals that the lanes can serve at all, in a district that stays full for ever."""

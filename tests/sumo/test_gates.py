@@ -137,6 +137,42 @@ def test_a_full_district_lets_in_what_is_allowed() -> None:
     assert passed[queued].mean() == pytest.approx(allowed[queued].mean(), rel=0.2)
 
 
+def test_recorded_trips_enter_behind_a_gate_and_are_not_counted_there(tmp_path: Path) -> None:
+    routes = tmp_path / "recorded.rou.xml"
+    trips = "".join(
+        f'<vehicle id="r{i}" depart="{15 * i}"><route edges="west_j1 west_j1_stop"/></vehicle>'
+        for i in range(20)
+    )
+    routes.write_text(f"<routes>{trips}</routes>")
+    (tmp_path / "scenario.yaml").write_text(
+        f"network: {load_scenario('corridor').network_file}\nroutes: [recorded.rou.xml]\n"
+        "end_s: 400\nmetering: {gates: {west: west_j1}, critical_veh: 1, capacity_veh_h: 3000}\n"
+        "demand: {flows: [{from: east_j5, to: j1_west, veh_h: 300}]}\n"
+    )
+    with Session(load_scenario(tmp_path), backend="traci", metered=True) as session:
+        drive(session)
+        plant = session.plant
+        assert isinstance(plant, MeteredPlant)
+        plant.end_course()
+        assert plant.api.vehicle.getIDCount() > 0
+        assert plant.course.time_s[-1] == plant.time_s
+        course = plant.course
+    assert np.array(course.passed_veh).max() == 0
+
+
+def test_a_bus_lane_is_no_lane_of_cars(tmp_path: Path) -> None:
+    root = ET.parse(load_scenario("arena").network_file).getroot()
+    lanes = {lane.attrib["id"]: lane for lane in root.iter("lane")}
+    lanes["west1_a1_0"].attrib["allow"] = "bus pedestrian"
+    ET.ElementTree(root).write(tmp_path / "a.net.xml")
+    _, _, (road,) = add_gates(tmp_path / "a.net.xml", ["west1_a1"], tmp_path)
+    assert (road.lanes, road.car_lanes) == (2, 1)
+    lanes["west1_a1_1"].attrib["disallow"] = "passenger truck"
+    ET.ElementTree(root).write(tmp_path / "a.net.xml")
+    with pytest.raises(NetworkError, match="an edge for cars"):
+        add_gates(tmp_path / "a.net.xml", ["west1_a1"], tmp_path)
+
+
 def test_an_evening_that_arms_no_gate_is_the_one_without_gates(tmp_path: Path) -> None:
     """A usual event: the same traffic, to the byte."""
     usual = {"events": {"calendars": ["held-out-m.ics"]}, "end_s": 300}
