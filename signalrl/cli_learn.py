@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from rich.text import Text
 
 from signalrl.errors import ConfigError
 from signalrl.events.calendar import read_calendars
-from signalrl.events.event_days import event_days
+from signalrl.events.event_days import EventDay, event_days
 from signalrl.events.history import read_counts
 from signalrl.events.kinds import Kind
-from signalrl.events.learning import Profile, before_learning, learn
+from signalrl.events.learning import MIN_EVENTS, Learned, Profile, before_learning, learn
 from signalrl.events.shapes import Egress, Ingress
 from signalrl.events.skill import held_out
 from signalrl.events.venues import read_venues
@@ -59,7 +60,8 @@ def learn_from(
     scenario = load_scenario(env)
     if scenario.venues_file is None:
         raise ConfigError(f"{env}: expected an environment with events, got one without")
-    prior = before_learning(read_venues(scenario.venues_file))
+    before = read_venues(scenario.venues_file)
+    prior = before_learning(before)
     interval_s = None if interval_min is None else 60.0 * interval_min
     found = read_counts(counts, prior, interval_s)
     day = timedelta(days=1)
@@ -75,9 +77,17 @@ def learn_from(
         )
     learned = learn(days, prior, prior_events)
     skills = held_out(days, prior, prior_events)
+    told = [*_of_thin_data(days, learned), *map(str, notes)]
+    if kept := {key: kind for key, kind in before.kinds.items() if key not in prior.kinds}:
+        # What was learned before stays, where nothing new came; the spread of attendances is
+        # learned once, or the same counts would count twice.
+        update = {"kinds": kept | learned.registry.kinds, "uncertainty": before.uncertainty}
+        learned = replace(learned, registry=before.model_copy(update=update))
+        told.insert(
+            0, f"uncertainty stays as it was: {scenario.venues_file.name} was learned before"
+        )
     if out is not None:
         write_venues(out, learned, counts.name)
-    told = [str(note) for note in notes]
     if picture is not None and not learned.profiles:
         told.insert(0, f"{picture} was not drawn: no kind has enough events to be learned")
     elif picture is not None:
@@ -94,6 +104,15 @@ def learn_from(
         "held_out": [asdict(skill) for skill in skills],
         "notes": told,
     }
+
+
+def _of_thin_data(days: Sequence[EventDay], learned: Learned) -> Iterator[str]:
+    """Yield a note for each kind that stays as it was, for want of events."""
+    numbers = Counter((day.event.venue, day.event.kind) for day in days)
+    for (venue, name), number in sorted(numbers.items()):
+        if f"{venue}.{name}" not in {profile.key for profile in learned.profiles}:
+            text = f"expected at least {MIN_EVENTS} events, got {number}; it stays as it was"
+            yield f"{venue}.{name}: {text}"
 
 
 def show(result: dict[str, Any], console: Console) -> None:
@@ -136,7 +155,7 @@ def _skills(skills: Sequence[dict[str, Any]]) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        title="event days held out, 15 min",
+        title="event days held out",
         title_justify="left",
     )
     for name in ("kind", "days", "pinball, veh", "of the prior", "in 80 %", "of the prior"):

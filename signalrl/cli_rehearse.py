@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from functools import partial
@@ -56,7 +57,7 @@ def rehearse_evenings(
 
     Raises:
         ConfigError: The environment has no events, or the folder holds other evenings: of another
-            environment, length or number of draws.
+            environment, network, calendar, length or number of draws.
         SimulationError: SUMO failed.
     """
     scenario = load_scenario(env, settings={} if end_s is None else {"end_s": end_s})
@@ -109,7 +110,12 @@ def show(found: dict[str, Any], out: Path, console: Console) -> None:
 def _same_terms(scenario: Scenario, draws: int, out: Path) -> None:
     """Write on what terms evenings are rehearsed; raise where the folder has those of others."""
     path = out / TERMS
-    terms = {"env": scenario.name, "end_s": scenario.end_s, "draws": draws}
+    terms = {
+        "env": scenario.name,
+        "end_s": scenario.end_s,
+        "draws": draws,
+        "made_from": _made_from(scenario),
+    }
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -123,6 +129,17 @@ def _same_terms(scenario: Scenario, draws: int, out: Path) -> None:
         raise ConfigError(
             f"{out}: expected evenings of {terms}, got some of {before}; give another --out"
         )
+
+
+def _made_from(scenario: Scenario) -> str:
+    """Return a hash of what evenings are made from; of all but what they teach."""
+    assert scenario.venues_file is not None
+    files = (scenario.network_file, *scenario.route_files, *scenario.additional_files)
+    content = scenario.model_dump_json(exclude={"folder", "corrections"}).encode()
+    found = hashlib.sha256(content)
+    for path in (*files, scenario.venues_file, *scenario.calendar_files):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def _rehearse(scenario: Scenario, draws: int, folder: Path, seed: int) -> None:

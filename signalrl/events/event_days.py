@@ -15,12 +15,13 @@ from typing import Literal
 
 import numpy as np
 
+from signalrl.events.courses import egress, ingress
 from signalrl.events.entries import Note, SkippedError
 from signalrl.events.event import Event
 from signalrl.events.history import Counts, FloatArray, Series, edges_of, wall_clock
 from signalrl.events.kinds import Kind
 from signalrl.events.shapes import Egress, Ingress
-from signalrl.events.turnout import IndexArray, usual_end_s
+from signalrl.events.turnout import IndexArray, expected_people, mean_vehicles, usual_end_s
 from signalrl.events.venues import Registry, Venue
 
 Direction = Literal["arrivals", "departures"]
@@ -31,10 +32,17 @@ QUIET_S = 3600.0
 """A time is usual that is this far from the traffic of every event."""
 EARLY_S, LATE_S = 30 * 60.0, 200 * 60.0
 """Departures are looked at from so long before to so long after the usual end."""
+LONG_S = 900.0
+"""Intervals longer than this are taken whole, where an event's time begins or ends in them."""
 LEAST_SEEN = 0.75
-"""Part of an event's counts that has to be there."""
+"""Part of an event's visitors in whose time there have to be counts."""
+LEAST_COVERED = 0.15
+"""Part of a venue's traffic that its counted roads have to have."""
 LEAST_VEHICLES = 30.0
-"""Fewer vehicles than this say nothing about a shape."""
+"""Fewer vehicles than this say nothing about a shape; nor do fewer than three standard deviations
+of the other traffic."""
+ODD = 4.0
+"""An event with so many times more or fewer vehicles than the median one was another event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class Seen:
         interval_s: Their length.
         counts: Vehicles, NaN where missing, ``(detectors, intervals)``.
         usual: What is usual there at such a time, of the same shape.
+        parts: Part of the visitors that is expected in each interval, ``(intervals,)``.
     """
 
     detectors: tuple[Detector, ...]
@@ -75,6 +84,7 @@ class Seen:
     interval_s: float
     counts: FloatArray
     usual: FloatArray
+    parts: FloatArray
 
     @property
     def vehicles(self) -> float:
@@ -83,8 +93,8 @@ class Seen:
 
     @property
     def covered(self) -> float:
-        """Part of the venue's traffic that these detectors see, where no interval is missing."""
-        there = np.isfinite(self.counts).mean(axis=1)
+        """Part of the venue's traffic that was counted, by roads and by the time of visitors."""
+        there = np.isfinite(self.counts) @ self.parts / self.parts.sum()
         return float(np.array([d.share for d in self.detectors]) @ there)
 
 
@@ -103,6 +113,21 @@ class EventDay:
     end_s: float
     arrivals: Seen | None
     departures: Seen | None
+
+    @property
+    def vehicles(self) -> float:
+        """Vehicles of its visitors, as both directions say, filled up where nobody counted."""
+        found = [seen.vehicles / seen.covered for seen in self._seen]
+        return float(np.mean(found))
+
+    @property
+    def counted(self) -> float:
+        """Vehicles of its visitors that were counted, as a mean of both directions."""
+        return float(np.mean([seen.vehicles for seen in self._seen]))
+
+    @property
+    def _seen(self) -> list[Seen]:
+        return [seen for seen in (self.arrivals, self.departures) if seen is not None]
 
 
 def event_days(
@@ -123,8 +148,12 @@ def event_days(
     days = []
     for event in events:
         end_s = usual_end_s(event, registry.kind(event.kind))
-        if not edges_of(registry.venue(event.venue)):
+        venue = registry.venue(event.venue)
+        if not (venue.gates and venue.car_parks):
             notes.append(_note(event, f"expected roads of {event.venue} in the registry, got none"))
+            continue
+        if expected_people(event, venue) == 0:
+            notes.append(_note(event, "expected people, got an attendance of 0"))
             continue
         if (other := _beside(event, windows[event.venue])) is not None:
             notes.append(_note(event, f"expected no other event at that time, got {other.title!r}"))
@@ -137,7 +166,26 @@ def event_days(
                 notes.append(_note(event, f"{direction}: {error}"))
         if any(seen.values()):
             days.append(EventDay(event, end_s, seen.get("arrivals"), seen.get("departures")))
-    return tuple(days), tuple(notes)
+    odd = set(_odd(days, registry))
+    for day in (day for i, day in enumerate(days) if i in odd):
+        times = day.vehicles / mean_vehicles(day.event, registry)
+        message = (
+            f"expected about as many vehicles as at others, got {times:.2g} times what was due"
+        )
+        notes.append(_note(day.event, f"{message}; perhaps it was called off or moved"))
+    return tuple(day for i, day in enumerate(days) if i not in odd), tuple(notes)
+
+
+def _odd(days: Sequence[EventDay], registry: Registry) -> Iterator[int]:
+    """Yield the numbers of days that are far from the others of their venue and kind."""
+    ratios = [day.vehicles / mean_vehicles(day.event, registry) for day in days]
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for i, day in enumerate(days):
+        groups[day.event.venue, day.event.kind].append(i)
+    for group in groups.values():
+        usual = float(np.median([ratios[i] for i in group]))
+        if len(group) >= 3:
+            yield from (i for i in group if not usual / ODD <= ratios[i] <= usual * ODD)
 
 
 def detectors_of(venue: Venue, direction: Direction, known: Iterable[str]) -> tuple[Detector, ...]:
@@ -204,29 +252,60 @@ def _seen(
         SkippedError: It is too little.
     """
     kind, venue = registry.kind(event.kind), registry.venue(event.venue)
-    detectors = detectors_of(venue, direction, counts.series)
-    if not detectors:
+    if not detectors_of(venue, direction, counts.series):
         raise SkippedError("expected counts at the roads of the venue, got none")
     begin, end_s = event.begin.timestamp(), usual_end_s(event, kind)
     first_s, last_s = _window(kind, direction, end_s)
-    anchor = begin if direction == "arrivals" else begin + end_s
-    if detectors[0].at == "destination" and direction == "arrivals":
-        anchor += usual.travel_s
-    grid = _grid(counts, anchor + first_s, anchor + last_s)
-    found = np.array([_at(counts.series[d.edge], grid) for d in detectors])
-    expected = np.array([usual.at(event.venue, d, grid) for d in detectors])
-    share = np.array([d.share for d in detectors])
-    there = float(share @ np.isfinite(found).mean(axis=1) / share.sum()) if len(grid) else 0.0
-    if there == 0:
+    start = begin if direction == "arrivals" else begin + end_s
+    travel_s = usual.travel_s if direction == "arrivals" else 0.0
+    # Who counted on that day: at the car parks, after a drive, else at the gates.
+    for of_roads, drive_s in ((_of_car_parks, travel_s), (_of_gates, 0.0)):
+        anchor = start + drive_s
+        grid = _grid(counts, anchor + first_s, anchor + last_s)
+        rows = {
+            d: _at(counts.series[d.edge], grid)
+            for d in of_roads(venue, direction)
+            if d.edge in counts.series
+        }
+        detectors = tuple(d for d, row in rows.items() if np.isfinite(row).any())
+        if detectors:
+            break
+    else:
         return None
-    if there < LEAST_SEEN:
-        raise SkippedError(f"expected counts of {LEAST_SEEN:.0%} of its time, got {there:.0%}")
-    seen = Seen(detectors, grid - anchor, counts.interval_s, found, expected)
-    if seen.vehicles < LEAST_VEHICLES:
+    found = np.array([rows[d] for d in detectors])
+    expected = np.array([usual.at(event.venue, d, grid) for d in detectors])
+    bounds = np.append(grid, grid[-1] + counts.interval_s) - anchor
+    seen = Seen(
+        *(detectors, grid - anchor, counts.interval_s, found, expected),
+        _parts(kind, direction, bounds),
+    )
+    share = sum(d.share for d in detectors)
+    if share < LEAST_COVERED:
         raise SkippedError(
-            f"expected at least {LEAST_VEHICLES:g} vehicles of visitors, got {seen.vehicles:.0f}"
+            f"expected roads with {LEAST_COVERED:.0%} of the venue's traffic, got {share:.0%}"
+        )
+    if (there := seen.covered / share) < LEAST_SEEN:
+        raise SkippedError(f"expected counts of {LEAST_SEEN:.0%} of its visitors, got {there:.0%}")
+    other = float(expected[np.isfinite(found)].sum()) if detectors[0].shared else 0.0
+    least = max(LEAST_VEHICLES, 3.0 * math.sqrt(other))
+    if seen.vehicles < least:
+        raise SkippedError(
+            f"expected at least {least:.0f} vehicles of visitors, got {seen.vehicles:.0f}"
         )
     return seen
+
+
+def _parts(kind: Kind, direction: Direction, bounds_s: FloatArray) -> FloatArray:
+    """Return the part of the visitors that a kind expects in each interval."""
+    shape = kind.arrivals if direction == "arrivals" else kind.departures
+    if isinstance(shape, Ingress):
+        course = ingress(shape)
+    elif isinstance(shape, Egress):
+        course = egress(shape)
+    else:  # about evenly
+        return np.full(len(bounds_s) - 1, 1.0 / (len(bounds_s) - 1))
+    found: FloatArray = np.diff(course(bounds_s)) + 1e-9
+    return found
 
 
 def _window(kind: Kind, direction: Direction, end_s: float) -> tuple[float, float]:
@@ -238,10 +317,16 @@ def _window(kind: Kind, direction: Direction, end_s: float) -> tuple[float, floa
 
 
 def _grid(counts: Counts, first: float, last: float) -> FloatArray:
-    """Return the beginnings of all intervals that lie between two instants."""
+    """Return the beginnings of all intervals between two instants.
+
+    Long ones at the edges, which hold much of the traffic, are part of it.
+    """
     phase = next(iter(counts.series.values())).begin_s[0] % counts.interval_s
-    lower = math.ceil((first - phase) / counts.interval_s)
-    upper = math.floor((last - phase) / counts.interval_s)
+    lower, upper = (first - phase) / counts.interval_s, (last - phase) / counts.interval_s
+    if counts.interval_s > LONG_S:
+        lower, upper = math.floor(lower), max(math.floor(lower) + 1, math.ceil(upper))
+    else:
+        lower, upper = math.ceil(lower), math.floor(upper)
     grid: FloatArray = phase + counts.interval_s * np.arange(lower, upper)
     return grid
 
@@ -292,10 +377,9 @@ class _Usual:
         total, number = np.zeros(shape), np.zeros(shape)
         np.add.at(total, places, series.vehicles[quiet])
         np.add.at(number, places, 1.0)
-        # A day of its kind tells most; where there was none, all days together do.
-        number_of_all = np.where(number.sum(axis=0) > 0, number.sum(axis=0), np.nan)
-        every = total.sum(axis=0) / number_of_all
-        means: FloatArray = np.where(number > 0, total / np.maximum(number, 1.0), every)
+        means: FloatArray = np.where(number > 0, total / np.maximum(number, 1.0), np.nan)
+        # Saturdays and Sundays stand for each other. Working days are others: they have a rush.
+        means[1:] = np.where(np.isnan(means[1:]), means[:0:-1], means[1:])
         return means
 
     def _places(self, venue: str, begin_s: FloatArray) -> tuple[IndexArray, IndexArray]:

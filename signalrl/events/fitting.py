@@ -14,11 +14,12 @@ of its own, which is found with the shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from signalrl.events.courses import Cumulative, egress, ingress
 from signalrl.events.event_days import EARLY_S, LATE_S, Seen
 from signalrl.events.history import FloatArray
 from signalrl.events.kinds import Kind
@@ -36,9 +37,6 @@ _FINE_S = np.arange(-2.5, 2.6, 0.5) * 60.0
 _PARTS = (1.0, 0.7, 0.5, 0.35, 0.25)
 """What streets may leave of the capacity of exits at an event."""
 _NEVER = 1e-9
-
-Cumulative = Callable[[FloatArray], FloatArray]
-"""The share of visitors who have come or left at each of the given times, in s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,26 +126,6 @@ def fit_departures(
         offsets = problem.best_offsets(egress(shape), now)[1]
         ends = _ends(offsets, weights, before, now)
     return shape, ends
-
-
-def ingress(shape: Ingress) -> Cumulative:
-    """Return the course of arrivals, in s after the beginning."""
-    x = (np.arange(2000) + 0.5) / 2000
-    density = np.exp((shape.a - 1) * np.log(x) + (shape.b - 1) * np.log1p(-x))
-    course = np.concatenate(([0.0], np.cumsum(density))) / density.sum()
-    times_s = np.linspace(shape.first_s, shape.last_s, len(course))
-    return lambda at_s: np.interp(at_s, times_s, course)
-
-
-def egress(shape: Egress) -> Cumulative:
-    """Return the course of departures, in s after the end."""
-    span_s = max(8 * shape.mean_s, 3600.0)
-    step_s = span_s / 2000
-    x = (np.arange(2000) + 0.5) * step_s / shape.mean_s
-    density = np.exp((shape.k - 1) * np.log(x) - shape.k * x)
-    course = np.concatenate(([0.0], np.cumsum(density))) / density.sum()
-    times_s = shape.delay_s + step_s * np.arange(len(course))
-    return lambda at_s: np.interp(at_s, times_s, course)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +251,7 @@ def _ends(offsets_s: FloatArray, weights: FloatArray, before: Ends, now: Ends) -
 def _all_vehicles(seen: Seen, prior: Cumulative) -> FloatArray:
     """Return the vehicles of an event at each detector; what is missing is filled up."""
     parts = np.diff(prior(_bounds(seen)))
-    there = np.isfinite(seen.counts) @ parts / max(parts.sum(), _NEVER)
+    there = np.isfinite(seen.counts) @ parts  # of all visitors: some come before the first interval
     counted = np.nansum(seen.counts - seen.usual, axis=1)
     found: FloatArray = np.maximum(counted, 0.0) / np.maximum(there, 0.1)
     return found

@@ -96,6 +96,12 @@ def read_counts(path: Path, registry: Registry, interval_s: float | None = None)
             f"{path}: expected counts at a road of a venue, got none{said}; call detectors like "
             "the edges of venues.yaml"
         )
+    for detector, number in rows.twice.items():
+        if number > len(rows.found[detector]) / 2:
+            raise ConfigError(
+                f"{path}: expected one row for a detector and time, got two of most times of "
+                f"{detector}; if these are lanes, add them up"
+            )
     interval_s = interval_s or _usual_distance_s(path, rows.found)
     if not INTERVALS_S[0] <= interval_s <= INTERVALS_S[1]:
         raise ConfigError(
@@ -121,6 +127,7 @@ class _Rows:
     found: dict[str, dict[float, float]] = field(default_factory=lambda: defaultdict(dict))
     notes: list[Note] = field(default_factory=list)
     skipped: int = 0
+    twice: Counter[str] = field(default_factory=Counter)
     _unknown: set[str] = field(default_factory=set)
 
     def read(self, text: str) -> None:
@@ -177,10 +184,16 @@ class _Rows:
                         clean(detector) or "a detector without a name",
                         "expected a road of a venue, got another one; its counts are left out",
                     )
+        except _TwiceError as error:
+            self.twice[cells[places[1]].strip()] += 1
+            self._skip(number, error)
         except ValueError as error:
-            self.skipped += 1
-            if self.skipped <= MAX_NOTES:
-                self.note(f"line {number}", f"{error}; it is left out")
+            self._skip(number, error)
+
+    def _skip(self, number: int, error: ValueError) -> None:
+        self.skipped += 1
+        if self.skipped <= MAX_NOTES:
+            self.note(f"line {number}", f"{error}; it is left out")
 
     @staticmethod
     def _begin_s(text: str, zone: ZoneInfo, known: Mapping[float, float]) -> float:
@@ -203,8 +216,12 @@ class _Rows:
                 f"expected a time such as 2026-05-09T18:30+02:00, got {text[:40]!r}"
             ) from error
         if begin_s in known:
-            raise ValueError(f"expected one row for a detector and time, got another of {text}")
+            raise _TwiceError(f"expected one row for a detector and time, got another of {text}")
         return begin_s
+
+
+class _TwiceError(ValueError):
+    """A time of a detector that is known."""
 
 
 def _vehicles(text: str) -> float:

@@ -7,13 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from signalrl.events.event_days import EventDay
 from signalrl.events.fitting import fit_arrivals, fit_departures
 from signalrl.events.kinds import Kind, Setting
 from signalrl.events.shapes import Egress, Ingress
-from signalrl.events.turnout import auto_share, expected_people, mean_people
+from signalrl.events.turnout import expected_people, mean_vehicles
 from signalrl.events.venues import Registry, Venue
 
 PRIOR_EVENTS = 3.0
@@ -125,11 +123,11 @@ def _profile(
     if isinstance(prior.departures, Egress):
         shape, ends = fit_departures(prior.departures, prior, leave, weight)
         # Counts tell when departures begin, and not how long before the event ended.
-        delay_s = max(0.0, shape.delay_s + ends.shift_s)
-        rest_s = shape.delay_s + ends.shift_s - delay_s
+        delay_s = shape.delay_s + ends.shift_s
+        if prior.duration_s is not None and delay_s < 0.0:
+            update["duration_s"] = _digits(max(60.0, prior.duration_s + delay_s))
+            delay_s = 0.0
         update["departures"] = _short(shape.model_copy(update={"delay_s": delay_s}))
-        if prior.duration_s is not None and rest_s:
-            update["duration_s"] = _digits(max(60.0, prior.duration_s + rest_s))
         update["end_sd_s"] = _digits(ends.sd_s)
         update["extra_time_probability"] = _digits(ends.longer)
     ratios = [_log_ratio(day, registry) for day in days]
@@ -148,24 +146,7 @@ def _profile(
 
 def _log_ratio(day: EventDay, registry: Registry) -> float:
     """Return the logarithm of an event's vehicles against those that the prior expects."""
-    return math.log(_vehicles(day) / _expected_vehicles(day, registry))
-
-
-def _vehicles(day: EventDay) -> float:
-    """Return the vehicles of an event, as both directions say, filled up by shares of roads."""
-    found = [
-        seen.vehicles / max(seen.covered, 0.1)
-        for seen in (day.arrivals, day.departures)
-        if seen is not None
-    ]
-    return float(np.mean(found))
-
-
-def _expected_vehicles(day: EventDay, registry: Registry) -> float:
-    event = day.event
-    venue, kind = registry.venue(event.venue), registry.kind(event.kind)
-    share = auto_share(venue, kind) / kind.occupancy
-    return max(1.0, mean_people(event, registry) * share)
+    return math.log(day.vehicles / mean_vehicles(day.event, registry))
 
 
 def _known_variance(day: EventDay, registry: Registry) -> float:
@@ -177,7 +158,7 @@ def _known_variance(day: EventDay, registry: Registry) -> float:
     p, wet = u.rain_probability, (low + high) / 2
     square = p * (wet**2 + (high - low) ** 2 / 12) + 1.0 - p
     rain = square / (p * wet + 1.0 - p) ** 2 - 1.0 if kind.open_air else 0.0
-    return stays + rain + 1.0 / _vehicles(day)
+    return stays + rain + 1.0 / day.counted
 
 
 def _cv(prior: float, spread: Sequence[float], weight: float) -> float:

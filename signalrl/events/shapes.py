@@ -17,7 +17,9 @@ class Egress(Strict):
     """Departures after an event: the end + delay + Gamma(k, mean)."""
 
     direction: Literal["egress"] = "egress"
-    delay_s: float = Field(300.0, ge=0, description="From the end to the first departure, in s.")
+    delay_s: float = Field(
+        300.0, description="From the end to the first departure, in s; below 0 before the end."
+    )
     k: float = Field(2.0, gt=0, description="Shape of the Gamma distribution.")
     mean_s: float = Field(1500.0, gt=0, description="Mean of the Gamma distribution, in s.")
 

@@ -72,17 +72,25 @@ def held_out(
     """
     if len(days) < 2:
         return ()
-    folds = len(days) if len(days) <= ALONE else FOLDS
-    scores: dict[tuple[str, str], list[FloatArray]] = defaultdict(list)
-    for fold in range(folds):
-        rest = [day for i, day in enumerate(days) if i % folds != fold]
-        learned = learn(rest, registry, prior_events, min_events).registry
-        for number in range(fold, len(days), folds):
-            day = days[number]
-            scores[day.event.venue, day.event.kind].append(
-                _scores(day, (learned, registry), draws, seed + number)
-            )
-    return tuple(_skill(venue, name, found) for (venue, name), found in sorted(scores.items()))
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, day in enumerate(days):
+        groups[day.event.venue, day.event.kind].append(number)
+    skills = []
+    for (venue, name), group in sorted(groups.items()):
+        folds = len(group) if len(group) <= ALONE else FOLDS
+        scores: dict[int, FloatArray] = {}
+        for fold in range(folds):
+            out = group[fold::folds]
+            rest = [days[number] for number in group if number not in out]
+            # Those who are held out count for whether there is enough to learn from.
+            enough = max(1, min_events - len(out))
+            learned = learn(rest, registry, prior_events, enough).registry
+            for number in out:
+                scores[number] = _scores(days[number], (learned, registry), draws, seed + number)
+        found = [scores[number] for number in sorted(scores)]
+        if any(len(one) for one in found):
+            skills.append(_skill(venue, name, found))
+    return tuple(skills)
 
 
 def predicted(day: EventDay, registry: Registry, draws: int, seed: int) -> list[FloatArray]:

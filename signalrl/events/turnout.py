@@ -157,6 +157,12 @@ def mean_people(event: Event, registry: Registry) -> float:
     return expected * (1.0 - u.no_show_mean) * (1.0 - rain)
 
 
+def mean_vehicles(event: Event, registry: Registry) -> float:
+    """Return how many vehicles come in the mean of all draws; 1 at least."""
+    venue, kind = registry.venue(event.venue), registry.kind(event.kind)
+    return max(1.0, mean_people(event, registry) * auto_share(venue, kind) / kind.occupancy)
+
+
 def _normal(x: float) -> float:
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2
 

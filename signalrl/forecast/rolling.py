@@ -52,11 +52,15 @@ class Rolling:
 
         Args:
             expected: What each draw says of it, ``(draws,)``.
-            seen: What came.
+            seen: What came; what is no number was not counted, and says nothing.
         """
+        if not np.isfinite(seen):
+            return
         mean = np.asarray(expected, np.float64)
-        variance = 1.0 + mean + (ERROR * mean) ** 2
-        self._log -= 0.5 * ((seen - mean) ** 2 / variance + np.log(variance))
+        # The same for all draws: where those that say more were less sure, fewer would be likelier.
+        usual = max(seen, float(mean.mean()))
+        variance = 1.0 + usual + (ERROR * usual) ** 2
+        self._log -= 0.5 * (seen - mean) ** 2 / variance
 
     def choose(self, number: int) -> IntArray:
         """Return draws in proportion to their weights, each as often as its part of the number."""
@@ -75,14 +79,15 @@ def roll_forward(
         kind: 1 for those who arrive, counted where they enter the network; 2 for those who leave,
             counted at the exits of car parks.
         counts: Counts by edge from the begin of the window on, ``(intervals,)``; only intervals
-            that are over.
+            that are over, NaN where one is missing. The usual traffic that begins on an edge is
+            counted there, too.
         interval_s: Length of an interval in s, a multiple of the window's steps.
 
     Returns:
         As many draws as before, those that fit more than once.
 
     Raises:
-        ValueError: There are more intervals than the window has.
+        ValueError: There are more intervals than the window has, or a count is below 0.
     """
     rolling = Rolling(traffic.draws)
     per_interval = round(interval_s / traffic.window.step_s)
@@ -93,6 +98,9 @@ def roll_forward(
                 f"counts of {edge}: expected at most {traffic.window.steps // per_interval} "
                 f"intervals of {interval_s:g} s, which is the window, got {len(seen)}"
             )
+        if np.any(np.asarray(seen) < 0):
+            raise ValueError(f"counts of {edge}: expected 0 or more vehicles, got {np.min(seen):g}")
+        steps = steps + traffic.usual_on(edge)[: len(steps)]
         expected = steps.reshape(len(seen), per_interval, -1).sum(axis=1)
         for row, count in zip(expected, seen, strict=True):
             rolling.see(row, float(count))

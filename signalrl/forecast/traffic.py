@@ -138,6 +138,12 @@ class Traffic:
                 out += np.bincount(crowd.step * self.draws + crowd.draw, minlength=size)
         return out.reshape(self.window.steps, self.draws)
 
+    def usual_on(self, edge: str) -> FloatArray:
+        """Return the usual vehicles that set off on an edge, as means, ``(steps, draws)``."""
+        rates = [rate for key, rate in self.usual.items() if key.origin == edge]
+        total: FloatArray = np.sum(rates, axis=0) if rates else np.zeros(self.window.steps)
+        return total[:, None] * self.scale
+
     def chosen(self, draws: IntArray) -> Traffic:
         """Return the traffic of some of the draws, which may come more than once."""
         crowds = {}

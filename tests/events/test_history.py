@@ -156,6 +156,108 @@ def test_what_is_missing_is_not_zero() -> None:
     assert "75%" in note.message
 
 
+def test_a_gap_at_the_peak_is_no_gap_of_a_quarter() -> None:
+    """Fifty minutes after the final whistle are a fifth of the time, and most of the cars."""
+    events = weekly(1, REGISTRY)
+    whole = history(REGISTRY, events)
+    end = int((events[0].begin.timestamp() + 112 * 60 - whole.first.timestamp()) / 300)
+    gap = whole
+    for exit_ in ("n_out", "s_out"):
+        gap = without(gap, exit_, slice(end, end + 10))
+    (day,), (note,) = event_days(gap, REGISTRY, events)
+    assert day.departures is None
+    assert "expected counts of 75% of its visitors" in note.message
+    short = without(whole, "n_out", slice(end, end + 4))
+    days = [event_days(counts, REGISTRY, events)[0][0] for counts in (whole, short)]
+    assert days[1].vehicles == pytest.approx(days[0].vehicles, rel=0.1)
+
+
+def test_who_counted_is_asked_on_each_day() -> None:
+    """Loops at the car parks on one day, and at the gates on all others."""
+    events = weekly(4, REGISTRY)
+    gates = history(REGISTRY, events, street_veh_h=600)
+    parks = history(REGISTRY, events)
+    last = events[3].begin.timestamp() - 12 * 3600
+    late = {
+        edge: Series(one.begin_s[one.begin_s > last], one.vehicles[one.begin_s > last])
+        for edge, one in parks.series.items()
+    }
+    days, notes = event_days(Counts(300.0, {**gates.series, **late}, ()), REGISTRY, events)
+    found = [[d.edge for d in day.arrivals.detectors] for day in days if day.arrivals]
+    assert found == [*[["e_in", "w_in"]] * 3, ["n_in", "s_in"]]
+    assert notes == ()
+
+
+def test_a_dead_loop_is_no_detector() -> None:
+    events = weekly(2, REGISTRY)
+    whole = history(REGISTRY, events)
+    dead = without(whole, "n_in", slice(0, None))
+    series = {edge: one for edge, one in dead.series.items() if len(one.begin_s)}
+    series["n_in"] = Series(whole.series["n_in"].begin_s[:50], np.zeros(50))
+    for day in event_days(Counts(300.0, series, ()), REGISTRY, events)[0]:
+        assert day.arrivals is not None
+        assert [d.edge for d in day.arrivals.detectors] == ["s_in"]
+        assert day.arrivals.covered == pytest.approx(0.5)
+
+
+def test_a_working_day_says_nothing_of_a_saturday() -> None:
+    events = weekly(2, REGISTRY)
+    counts = history(REGISTRY, events, street_veh_h=600)
+    series = {}
+    for edge, one in counts.series.items():  # without Sundays, and Saturdays have matches
+        sunday = (one.begin_s // 86_400 + 3) % 7 == 6
+        monday_morning = (one.begin_s % (7 * 86_400)) // 3600 == 4 * 24
+        kept = ~(sunday | monday_morning)
+        series[edge] = Series(one.begin_s[kept], one.vehicles[kept])
+    days, notes = event_days(Counts(300.0, series, ()), REGISTRY, events)
+    assert days == ()
+    assert all("a day without an event" in note.message for note in notes)
+
+
+def test_a_day_that_was_another_event_is_left_out() -> None:
+    events = weekly(6, REGISTRY)
+    counts = history(REGISTRY, events)
+    begin = events[2].begin.timestamp()
+    series = {}
+    for edge, one in counts.series.items():  # called off: some staff came
+        here = (one.begin_s > begin - 4 * 3600) & (one.begin_s < begin + 6 * 3600)
+        series[edge] = Series(one.begin_s, np.where(here, one.vehicles // 20, one.vehicles))
+    days, notes = event_days(Counts(300.0, series, ()), REGISTRY, events)
+    assert [day.event for day in days] == [e for e in events if e is not events[2]]
+    assert "perhaps it was called off" in notes[-1].message
+    nobody = [replace(events[0], attendance=0), *events[1:]]
+    days, notes = event_days(counts, REGISTRY, nobody)
+    assert len(days) == 5
+    assert "got an attendance of 0" in notes[0].message
+
+
+def test_roads_with_little_of_the_traffic_tell_nothing() -> None:
+    venue = REGISTRY.venues["arena"]
+    more = venue.car_parks["park"].model_copy(
+        update={"spaces": 300, "entrances": ("x_in",), "exits": {"x_out": 900.0}}
+    )
+    registry_ = REGISTRY.model_copy(
+        update={
+            "venues": {
+                "arena": venue.model_copy(update={"car_parks": {**venue.car_parks, "x": more}})
+            }
+        }
+    )
+    events = weekly(2, REGISTRY)
+    whole = history(REGISTRY, events)
+    series = {"x_in": whole.series["n_in"], "x_out": whole.series["n_out"]}
+    days, notes = event_days(Counts(300.0, series, ()), registry_, events)
+    assert days == ()
+    assert all("expected roads with 15% of the venue's traffic, got 3%" in n.message for n in notes)
+
+
+def test_two_lanes_of_a_road_are_told_of(tmp_path: Path) -> None:
+    times = [f"2026-05-09T18:{minute:02d}" for minute in range(0, 60, 5)]
+    rows = "".join(f"{time},n_in,5\n{time},n_in,7\n" for time in times)
+    with pytest.raises(ConfigError, match="if these are lanes, add them up"):
+        read(tmp_path, HEAD + rows)
+
+
 def test_every_vehicle_of_an_event_is_seen_once() -> None:
     for day in days_of(REGISTRY, 3, REGISTRY):
         assert day.arrivals is not None

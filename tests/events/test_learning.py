@@ -15,7 +15,7 @@ from signalrl.events.fitting import fit_arrivals, fit_departures
 from signalrl.events.history import Counts, Series
 from signalrl.events.learning import Profile, before_learning, learn
 from signalrl.events.minimum import minimum
-from signalrl.events.shapes import Egress
+from signalrl.events.shapes import Egress, Ingress
 from signalrl.events.skill import Skill, held_out
 from signalrl.events.turnout import draw_turnout, mean_people
 from signalrl.events.venues import read_venues
@@ -161,6 +161,43 @@ def test_what_is_written_is_read_again_and_used_at_its_venue(tmp_path: Path) -> 
     assert before_learning(again).kinds == {}
     with pytest.raises(ConfigError, match="sports"):
         again.kind("arena.sport")
+
+
+@pytest.mark.parametrize("minutes", [15, 20, 30, 60])
+def test_long_intervals_tell_the_same(minutes: int) -> None:
+    events = weekly(8, PRIOR)
+    counts, number = history(PRIOR, events), minutes // 5
+    series = {}
+    for edge, one in counts.series.items():
+        first = int(-(one.begin_s[0] // 300) % number)
+        length = (len(one.begin_s) - first) // number * number
+        begin_s = one.begin_s[first : first + length : number]
+        vehicles = one.vehicles[first : first + length].reshape(-1, number).sum(axis=1)
+        series[edge] = Series(begin_s, vehicles)
+    days, _ = event_days(Counts(60.0 * minutes, series, ()), PRIOR, events)
+    (profile,) = learn(days, PRIOR, 0.01).profiles
+    assert isinstance(profile.kind.arrivals, Ingress)
+    assert profile.kind.arrivals.a == pytest.approx(5.0, rel=0.1)
+    assert profile.kind.arrivals.b == pytest.approx(2.0, rel=0.1)
+    assert profile.vehicles == pytest.approx(1.03, abs=0.05)
+
+
+def test_concerts_that_end_early_are_learned() -> None:
+    """Their end is the calendar's: only the delay can tell."""
+    early = changed(PRIOR, "concert", delay_s=-1200.0)
+    events = weekly(8, PRIOR, "concert")
+    days, _ = event_days(history(early, events), PRIOR, events)
+    (profile,) = learn(days, PRIOR, 0.5).profiles
+    assert isinstance(profile.kind.departures, Egress)
+    assert profile.kind.departures.delay_s == pytest.approx(-1200.0, abs=300.0)
+
+
+def test_a_group_is_held_out_by_itself() -> None:
+    """Three matches, of which two are left to learn from, and one concert."""
+    events = [*weekly(3, PRIOR), replace(weekly(5, PRIOR, "concert")[4], uid="c")]
+    days, _ = event_days(history(SLOW, events), PRIOR, events)
+    (sports,) = [one for one in held_out(days, PRIOR, draws=20) if one.name == "sports"]
+    assert sports.pinball < sports.prior_pinball
 
 
 @cache

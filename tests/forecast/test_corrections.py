@@ -226,6 +226,10 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     for other in (["--end-s", "600"], ["--draws", "30"]):
         assert main([*command, *other]) == 2
         assert "give another --out" in capsys.readouterr().err
+    calendar = folder / "season.ics"
+    calendar.write_text(calendar.read_text().replace("Rovers", "Rangers"))
+    assert main(command) == 2  # evenings of another calendar
+    assert "give another --out" in capsys.readouterr().err
     (out / "rehearsal.json").write_text("{")
     assert main(command) == 2
     assert "expected the terms of a rehearsal" in capsys.readouterr().err

@@ -43,6 +43,45 @@ def test_a_match_that_ends_late_shifts_the_forecast() -> None:
     assert np.mean(after) < 0.6 * np.mean(before), (np.mean(before), np.mean(after))
 
 
+def test_a_count_that_is_missing_says_nothing() -> None:
+    forecast, truths = evenings(100, 0), evenings(1, 1)
+    counts = {
+        edge: truths.visitors(2, [edge])[:80, 0].reshape(-1, 10).sum(axis=1) for edge in EXITS
+    }
+    counts[EXITS[1]][3] = np.nan
+    rolled = roll_forward(forecast, 2, counts, 300.0)
+    rest = rolled.visitors(2, EXITS)[80:].sum(axis=0)
+    assert len(set(rest.tolist())) > 5  # not one draw a hundred times
+    counts[EXITS[1]][3] = -1.0
+    with pytest.raises(ValueError, match="expected 0 or more vehicles, got -1"):
+        roll_forward(forecast, 2, counts, 300.0)
+
+
+def test_gates_count_the_usual_traffic_too() -> None:
+    """Else every evening would look like the largest one; they tell little, but nothing wrong."""
+    assert SCENARIO.events is not None
+    occasion = occasion_of(SEASON, SCENARIO.events, EVENT, "ingress", SCENARIO.begin_s)
+    window = Window(occasion.clock, 0.0, 5400.0)
+    forecast, truths = (
+        draw_traffic(SCENARIO, SEASON.registry, [EVENT], window, n, n) for n in (200, 8)
+    )
+    gates = [gate.inbound for gate in SEASON.registry.venue(EVENT.venue).gates.values()]
+    assert forecast.usual_on(gates[0]).sum() > 0
+    before, after = [], []
+    for truth in range(truths.draws):
+        counts = {}
+        for edge in gates:
+            entries = [(kind, edge) for kind in range(3)]
+            came = truths.entering(entries).sum(axis=1)[:80, truth]
+            counts[edge] = came.reshape(-1, 10).sum(axis=1).astype(float)
+        rest = truths.visitors(1, gates)[80:, truth].sum()
+        rolled = roll_forward(forecast, 1, counts, 300.0)
+        for traffic, errors in ((forecast, before), (rolled, after)):
+            errors.append(np.median(traffic.visitors(1, gates)[80:].sum(axis=0)) - rest)
+    assert np.abs(after).mean() < 1.05 * np.abs(before).mean(), (before, after)
+    assert abs(np.mean(after)) < 150.0  # of some 2,400; with visitors alone it is 400
+
+
 def test_more_counts_than_the_window_has_are_refused() -> None:
     forecast = evenings(10, 0)
     with pytest.raises(ValueError, match=r"expected at most 30 intervals of 300 s, .* got 31"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,31 @@ def test_the_command_learns_from_it(
     few.write_text("\n".join([head, *(line for line in lines if line.startswith(first))]))
     picture.unlink()
     assert main(["learn", str(few), "--env", "arena", "--picture", str(picture)]) == 0
-    assert "learned.svg was not drawn" in " ".join(capsys.readouterr().out.split())
+    told = " ".join(capsys.readouterr().out.split())
+    assert "learned.svg was not drawn" in told
+    assert "arena.sports: expected at least 3 events, got 1; it stays as it was" in told
     assert not picture.exists()
+
+
+def test_what_was_learned_before_stays_where_nothing_new_came(
+    counts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "arena"
+    shutil.copytree(load_scenario("arena").folder, folder)
+    known = read_venues(folder / "venues.yaml")
+    own = {"arena.concert": known.kind("concert").model_copy(update={"occupancy": 3.0})}
+    uncertainty = known.uncertainty.model_copy(update={"attendance_cv_ticketed": 0.2})
+    kinds = dict(known.kinds) | own
+    before = known.model_copy(update={"kinds": kinds, "uncertainty": uncertainty})
+    venues = before.model_dump(mode="json")
+    (folder / "venues.yaml").write_text(json.dumps(venues))
+    out = tmp_path / "learned.yaml"
+    assert main(["learn", str(counts), "--env", str(folder), "--out", str(out)]) == 0
+    assert "uncertainty stays as it was" in " ".join(capsys.readouterr().out.split())
+    after = read_venues(out)
+    assert after.kinds["arena.concert"] == own["arena.concert"]
+    assert "arena.sports" in after.kinds
+    assert after.uncertainty == uncertainty
 
 
 def test_days_without_counts_are_bad_input(
