@@ -107,9 +107,10 @@ class Series:
         self.delay_rate.append(round(float(seen.delay_rate.sum()), 3))
 
     def add_held(self, course: GateCourse) -> None:
-        """Add who stood before gates, as they were counted last."""
-        held = np.array(course.waiting_veh).sum(axis=1)
-        last = np.searchsorted(course.time_s, self.time_s, side="right") - 1
+        """Add who was before gates that held somebody, as they were counted last."""
+        holds = np.array(course.allowed_veh_h) >= 0.0
+        held = np.where(holds, np.array(course.waiting_veh).sum(axis=1), 0.0)
+        last = np.maximum(0, np.searchsorted(course.time_s, self.time_s, side="right") - 1)
         for i, at in enumerate(last.tolist()):
             self.delay_rate[i] = round(self.delay_rate[i] + float(held[at]), 3)
 

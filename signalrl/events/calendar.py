@@ -162,7 +162,8 @@ class _Known:
     def add(self, event: Event, judge: Judge) -> None:
         """Add an event, or what it tells of one that is known."""
         for number, other in self._called_off.near(event):
-            if other.uid == event.uid or (number < self._before and _are_alike(other, event)):
+            is_earlier = number < self._before
+            if other.uid == event.uid or (is_earlier and _have_alike_titles(other, event)):
                 judge.note(event.title, f"called off as {_named(other)}; it is left out")
                 return
         for number, other in self._kept.near(event):
@@ -177,14 +178,16 @@ class _Known:
         self._called_off.add(event)
         for number, other in self._kept.near(event):
             if other.uid == event.uid:
-                judge.note(event.title, f"calls off {_named(other)} of another calendar")
+                judge.note(event.title, f"calls off {_named(other)}")
                 self._kept.events[number] = None
 
 
 def _are_alike(one: Event, other: Event) -> bool:
     """Whether titles are alike, or one event has none but the name of its venue."""
-    if one.venue in (one.title, other.title):
-        return True
+    return one.venue in (one.title, other.title) or _have_alike_titles(one, other)
+
+
+def _have_alike_titles(one: Event, other: Event) -> bool:
     return difflib.SequenceMatcher(None, folded(one.title), folded(other.title)).ratio() >= ALIKE
 
 

@@ -17,6 +17,8 @@ from signalrl.events.venues import Location, Registry, folded
 
 USUAL_LENGTH = timedelta(hours=2)
 """How long an event lasts where neither its entry nor its kind says."""
+MORNING = time(6)
+"""Who ends until then ends the night of the day before."""
 MAX_DAYS = 31
 """What goes on for longer than this is no event."""
 FAR_M = 5000.0
@@ -201,7 +203,9 @@ class Judge:
             raise SkippedError(f"expected an end after the beginning {begin}, got {entry.end}")
         begin, end = in_zone(begin, zone), None if end is None else in_zone(end, zone)
         if end is not None and end - begin > timedelta(days=1):
-            days = (end.date() - begin.date()).days + (end.time() > begin.time())
+            is_night = end.time() <= min(begin.time(), MORNING)
+            days = (end.date() - begin.date()).days + (not is_night)
+            end = end if is_night or end.time() > begin.time() else None
         if days > MAX_DAYS:
             raise SkippedError(f"expected an event of at most {MAX_DAYS} days, got one of {days}")
         length_s = self.registry.kind(kind).duration_s

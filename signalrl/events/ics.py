@@ -120,17 +120,19 @@ def _of_events(text: str) -> str:
     kept, inside = list[str](), list[str]()
     for line in re.split(r"\r?\n", text):
         word, _, name = (part.strip().upper() for part in line.partition(":"))
-        if word == "BEGIN":
+        if word == "BEGIN" and re.fullmatch(r"[A-Z][A-Z0-9-]*", name):
             inside.append(name)
+        ends = word == "END" and name in inside
+        while ends and inside[-1] != name:  # what has no end of its own
+            inside.pop()
         if (
             (len(inside) == 1 and word in ("BEGIN", "END"))
             or inside[1:2] == ["VTIMEZONE"]
             or inside[1:] == ["VEVENT"]
         ):
             kept.append(line)
-        if word == "END" and name in inside:
-            while inside.pop() != name:
-                pass
+        if ends:
+            inside.pop()
     return "\n".join(kept)
 
 
@@ -142,7 +144,11 @@ def _complete(components: list[Component]) -> None:
     """
     components = sorted(components, key=lambda c: "RECURRENCE-ID" in c)
     begin = _said_time(components[0], "DTSTART")
-    whole = next((c for c in components if "LOCATION" in c or "GEO" in c), None)
+    # One that moved to a place says nothing of the place of the others.
+    whole = next(
+        (c for c in components if "RECURRENCE-ID" not in c and ("LOCATION" in c or "GEO" in c)),
+        None,
+    )
     for component in components:
         day = _said_time(component, "RECURRENCE-ID")
         if isinstance(begin, datetime) and isinstance(day, date) and not isinstance(day, datetime):

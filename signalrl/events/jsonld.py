@@ -46,6 +46,14 @@ def read_jsonld(path: Path, data: bytes, judge: Judge) -> Iterator[Entry]:
             f"{path}: expected JSON in UTF-8, got: {said}; export it again"
         ) from error
     events, places = list(_events(content, 0)), dict(_identified(content, 0))
+    # Parts of a festival may lie beside it, and be named by it alone.
+    parts = {
+        part.get("@id")
+        for event in events
+        for part in _listed(event.get("subEvent"))
+        if isinstance(part, Mapping)
+    } - {None}
+    events = [event for event in events if event.get("@id") not in parts]
     if not events:
         raise ConfigError(
             f'{path}: expected events of schema.org ("@type": "Event" or a kind of it), found none'
@@ -68,12 +76,16 @@ def _events(content: Any, depth: int) -> Iterator[Mapping[str, Any]]:
         keys = ["@graph", "itemListElement", "item", "event", "events", "subEvent"]
         if any(kind.endswith(("Event", "Festival")) for kind in _types(content)):
             # Visitors of a festival would come once more for each of its bands.
-            if is_one := "subEvent" not in content or _is_one(content):
+            if is_one := not content.get("subEvent") or _is_one(content):
                 yield content
             keys = keys[:-1] if is_one else keys
         for key in keys:
             if key in content:
                 yield from _events(content[key], depth + 1)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _is_one(event: Mapping[str, Any]) -> bool:
@@ -105,7 +117,7 @@ def _identified(content: Any, depth: int) -> Iterator[tuple[str, Mapping[str, An
 def _types(event: Mapping[str, Any]) -> list[str]:
     """Return the types without the place where they are defined, the most special first."""
     kinds = event.get("@type")
-    texts = [str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds])]
+    texts = [str(kind) for kind in _listed(kinds)]
     return sorted(map(_last, texts), key=lambda text: text == "Event")
 
 
@@ -146,7 +158,7 @@ def _entry(
 
 def _place(location: Any, places: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the first place where people go to; one that is only named is looked up."""
-    for place in location if isinstance(location, list) else [location]:
+    for place in _listed(location):
         if not isinstance(place, Mapping):
             return {"name": place}
         if "VirtualLocation" not in _types(place):

@@ -23,9 +23,9 @@ _PARTS = {
     "BYMONTH": r"[1-9]|1[0-2]",
     "BYMONTHDAY": r"([1-9]|1\d|2[0-8])(,([1-9]|[12]\d|3[01]))*",  # one that each month has
     "BYDAY": r"([+-]?[1-4]|-?5)?(MO|TU|WE|TH|FR|SA|SU)",
-    "BYHOUR": r"\d{1,2}",
-    "BYMINUTE": r"\d{1,2}",
-    "BYSECOND": r"\d{1,2}",
+    "BYHOUR": r"[01]?\d|2[0-3]",
+    "BYMINUTE": r"[0-5]?\d",
+    "BYSECOND": r"[0-5]?\d",
     "INTERVAL": r"1",
     "UNTIL": r"\d{8}(T\d{6}Z?)?",
     "WKST": r"[A-Z]{2}",

@@ -99,7 +99,9 @@ def roll_forward(
                 f"intervals of {interval_s:g} s, which is the window, got {len(seen)}"
             )
         if np.any(np.asarray(seen) < 0):
-            raise ValueError(f"counts of {edge}: expected 0 or more vehicles, got {np.min(seen):g}")
+            raise ValueError(
+                f"counts of {edge}: expected 0 or more vehicles, got {np.nanmin(seen):g}"
+            )
         steps = steps + traffic.usual_on(edge)[: len(steps)]
         expected = steps.reshape(len(seen), per_interval, -1).sum(axis=1)
         for row, count in zip(expected, seen, strict=True):

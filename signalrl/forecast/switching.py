@@ -42,10 +42,11 @@ def unroll(
     ends = [*(at_s for at_s, _ in plans[1:]), end_s]
     for (_, plan), until_s in zip(plans, ends, strict=True):
         cycle_s = plan.cycle_s(signal, rules)
-        while roll.time_s + cycle_s / 2 <= until_s:  # never where it would not last for a cycle
-            for length_s in roll.lengths_s(plan):
-                if roll.time_s + length_s / 2 <= until_s:
-                    roll.cycle(plan, length_s)
+        lengths_s = roll.lengths_s(plan)
+        # Never where it would not last for a cycle, one that falls into step included.
+        while roll.time_s + max(cycle_s, lengths_s[0]) / 2 <= until_s:
+            roll.cycle(plan, lengths_s[0])
+            lengths_s = lengths_s[1:] or roll.lengths_s(plan)
     while roll.time_s < end_s:
         roll.cycle(plans[-1][1], plans[-1][1].cycle_s(signal, rules))
     roll.change_to(roll.first)  # SUMO begins a program anew behind its end

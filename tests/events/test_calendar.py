@@ -542,6 +542,12 @@ def test_what_one_calendar_calls_off_is_off_in_those_behind_it(first: str, tmp_p
         assert found.notes[-1].message.startswith("called off as 'City - Rovers' of 2026-08-15")
 
 
+def test_what_is_called_off_without_a_title_is_nothing_else(tmp_path: Path) -> None:
+    off = {"startDate": "2026-08-15T19:30", "eventStatus": "EventCancelled", "name": ""}
+    concert = table(tmp_path, "title,venue,begin", "A concert,Hall,2026-08-15T19:30")
+    assert len(read(jsonld(tmp_path, off), concert).events) == 1
+
+
 def test_a_later_calendar_calls_off_what_has_its_identity(tmp_path: Path) -> None:
     match = "UID:7\nDTSTART:20260815T153000\nDURATION:PT2H"
     season = ics(tmp_path, match, match.replace("UID:7", "UID:8").replace("0815", "0816"))
@@ -581,6 +587,13 @@ def test_what_goes_on_for_days_is_an_event_on_each_of_them(tmp_path: Path) -> No
         "15 18:00-16 02:00",
         "16 18:00-17 02:00",
     ]
+    rows = rows[0], "Hall,2026-08-15T16:00,2026-08-17T14:00,conference"
+    days = read(table(tmp_path, *rows)).events
+    assert [f"{e.begin:%d %H:%M}-{e.end:%d %H:%M}" for e in days] == [
+        "15 16:00-15 18:00",
+        "16 16:00-16 18:00",
+        "17 16:00-17 18:00",
+    ]
     rows = rows[0], "Hall,2026-08-15T10:00,2026-10-17T18:00,fair"
     assert "at most 31 days, got one of 64" in only_note(read(table(tmp_path, *rows)))
 
@@ -600,7 +613,10 @@ def test_what_is_no_event_costs_no_event(lines: str, tmp_path: Path) -> None:
     assert begins(read(path)) == ["08-15 15:30+0200"]
 
 
-@pytest.mark.parametrize("alarm", ["TRIGGER:", "TRIGGER:soon", "REPEAT:x", "DESCRIPTION:a\nb"])
+@pytest.mark.parametrize(
+    "alarm",
+    ["TRIGGER:", "TRIGGER:soon", "REPEAT:x", "DESCRIPTION:a\nb", "DESCRIPTION:\nBegin: 7pm"],
+)
 def test_an_alarm_costs_no_event(alarm: str, tmp_path: Path) -> None:
     path = ics(tmp_path, "DTSTART:20260815T153000\nDURATION:PT2H")
     path.write_text(
@@ -611,6 +627,8 @@ def test_an_alarm_costs_no_event(alarm: str, tmp_path: Path) -> None:
     found = read(path)
     assert begins(found) == ["08-15 15:30+0200"]
     assert not found.notes
+    path.write_text(path.read_text().replace("END:VALARM\n", ""))
+    assert begins(read(path)) == ["08-15 15:30+0200"]
 
 
 @pytest.mark.parametrize(
@@ -666,8 +684,12 @@ def test_zones_as_exchange_writes_them_are_known(tmp_path: Path) -> None:
         f"{rule.format(3)}\nEND:DAYLIGHT\nEND:VTIMEZONE\n"
     )
     path = ics(tmp_path, "DTSTART;TZID=Customized Time Zone:20260815T153000\nDURATION:PT2H")
-    path.write_text(path.read_text().replace("BEGIN:VEVENT", f"{zone}BEGIN:VEVENT"))
+    text = path.read_text()
+    path.write_text(text.replace("BEGIN:VEVENT", f"{zone}BEGIN:VEVENT"))
     assert begins(read(path)) == ["08-15 14:30+0200"]
+    wrong = zone.replace("BYHOUR=2", "BYHOUR=24")
+    path.write_text(text.replace("BEGIN:VEVENT", f"{wrong}BEGIN:VEVENT"))
+    assert "expected a known time zone of DTSTART" in only_note(read(path))
 
 
 def test_an_entry_without_a_title_is_the_one_that_has_one(tmp_path: Path) -> None:
@@ -700,6 +722,11 @@ def test_a_festival_counts_once_and_a_season_for_each_match(tmp_path: Path) -> N
     assert [event.title for event in read(jsonld(tmp_path, day)).events] == ["A concert"]
     season = day | {"startDate": "2026-08-01", "endDate": "2027-05-30"}
     assert len(read(jsonld(tmp_path, season)).events) == 3
+    fair = {"startDate": "2026-08-01T10:00", "endDate": "2026-08-20T18:00", "subEvent": []}
+    assert len(read(jsonld(tmp_path, fair)).events) == 20
+    named = [band | {"@id": f"#{i}"} for i, band in enumerate(bands)]
+    flat = day | {"subEvent": [{"@id": band["@id"]} for band in named]}
+    assert [event.title for event in read(jsonld(tmp_path, flat, *named)).events] == ["A concert"]
 
 
 def test_names_of_venues_are_compared_as_people_read_them(tmp_path: Path) -> None:
@@ -739,6 +766,15 @@ def test_an_update_may_name_its_occurrence_by_the_day(tmp_path: Path) -> None:
     assert [f"{event.begin:%d %H}" for event in found.events] == [
         "01 15", "08 15", "16 18", "22 15", "29 15",
     ]  # fmt: skip
+
+
+def test_a_series_takes_no_place_from_its_update(tmp_path: Path) -> None:
+    path = ics(tmp_path, WEEKS.replace("SUMMARY", "X"))
+    text = path.read_text().replace("LOCATION:Arena\n", "")
+    moved = "UID:s\nRECURRENCE-ID:20260808T153000\nDTSTART:20260808T153000\nDURATION:PT2H"
+    update = f"BEGIN:VEVENT\n{moved}\nLOCATION:Arena\nEND:VEVENT\n"
+    path.write_text(text.replace("END:VCALENDAR", f"{update}END:VCALENDAR"))
+    assert begins(read(path)) == ["08-08 15:30+0200"]
 
 
 def test_an_update_takes_its_place_from_the_series(tmp_path: Path) -> None:

@@ -85,12 +85,13 @@ def test_a_plan_of_a_few_minutes_ends_in_time_though_it_falls_into_step() -> Non
     then = SignalPlan((0, 1, 2, 3), (20, 20, 20, 20))
     cycle_s = first.cycle_s(signal, RULES)
     for offset_s in range(0, cycle_s, 5):
-        for until_s in (60.0, 120.0, 300.0):
+        for until_s in (37.0, 60.0, 90.0, 120.0, 173.0, 300.0):
             plan = SignalPlan(first.phases, first.greens_s, offset_s)
             shown = unroll(signal, [(0.0, plan), (until_s, then)], 2000.0, RULES)
             ends_s = np.cumsum([duration_s for _, duration_s in shown]).tolist()
             states = [state for state, _ in shown]
             at_s = ends_s[states.index(signal.phases[1].state) - 1]
+            assert all(duration_s > 0 for _, duration_s in shown)
             changes_s = 20 + sum(then.changes_s(signal, RULES)[:2])
             assert abs(at_s - changes_s - until_s) <= cycle_s / 2 + changes_s
 
