@@ -25,7 +25,6 @@ from rich.console import Console
 from scipy.stats import t as student
 
 from signalrl.benchmark import provenance
-from signalrl.benchmark.controllers import Entry
 from signalrl.benchmark.episode import EpisodeSpec
 from signalrl.benchmark.figures import STYLE, Look
 from signalrl.benchmark.processes import EpisodePool
@@ -202,14 +201,12 @@ def tell(summary: Mapping[str, Any]) -> Iterator[str]:
 
 def check_plan(config: TrainConfig, out: Path) -> None:
     """Make sure that a folder holds the ablation of this configuration and code, or none yet."""
-    path, scenario = out / "config.json", config.load_scenario()
+    path = out / "config.json"
     about = {
         "config": config.model_dump(mode="json", exclude={"seed"}),
         "driven": DRIVEN,
         "cases": CASES,
-        "made_from": provenance.spec_digest(
-            provenance.scenario_digest(scenario), Entry("fixed", "fixed"), "libsumo"
-        ),
+        "made_from": provenance.evening_digest(config.load_scenario()),
     }
     plan = json.dumps(about, indent=1) + "\n"
     if path.is_file() and path.read_text() != plan:

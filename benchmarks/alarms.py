@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signalrl.benchmark import provenance
-from signalrl.benchmark.controllers import Entry
+from signalrl.benchmark.provenance import evening_digest
 from signalrl.benchmark.store import replace_text
 from signalrl.events.scoring import detection
 from signalrl.forecast.corrections import corrections_of
@@ -59,7 +58,7 @@ def evening(env: str, draws: int, out: Path, seed: int) -> None:
     result = {
         "env": env,
         "draws": draws,
-        "digest": digest(scenario),
+        "digest": evening_digest(scenario),
         "seed": seed,
         "event": None if quiet else occasion.event.title,
         "phase": occasion.phase,
@@ -81,13 +80,6 @@ def evening_of(env: str, seed: int) -> Scenario:
     return load_scenario(env, settings={"end_s": END_S, "events": events})
 
 
-def digest(scenario: Scenario) -> str:
-    """Return a hash of all that an evening and its forecast are made from."""
-    return provenance.spec_digest(
-        provenance.scenario_digest(scenario), Entry("fixed", "fixed"), "libsumo"
-    )
-
-
 def _kept(env: str, out: Path, seed: int) -> Path:
     return out / f"{Path(env).name}-{seed}.json"
 
@@ -97,7 +89,8 @@ def _is_of(path: Path, env: str, draws: int, seed: int) -> bool:
     if not path.is_file():
         return False
     found = json.loads(path.read_text())
-    return (found.get("draws"), found.get("digest")) == (draws, digest(evening_of(env, seed)))
+    digest = evening_digest(evening_of(env, seed))
+    return (found.get("draws"), found.get("digest")) == (draws, digest)
 
 
 def main() -> int:

@@ -99,6 +99,11 @@ def spec_digest(scenario_hash: str, entry: Entry, backend: str) -> str:
     return _digest([scenario_hash, kind, parameters, policy, backend, sumo, _code_hash()])
 
 
+def evening_digest(scenario: Scenario) -> str:
+    """Return a hash of what an evening is made from that runs under its stored programs."""
+    return spec_digest(scenario_digest(scenario), Entry("fixed", "fixed"), "libsumo")
+
+
 @cache
 def _code_hash() -> str:
     files = []

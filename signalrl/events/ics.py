@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import icalendar
 import recurring_ical_events
@@ -22,6 +22,7 @@ from icalendar.timezone import tzp
 
 from signalrl.errors import ConfigError
 from signalrl.events.entries import Entry, Judge, SkippedError, shifted
+from signalrl.events.rules import as_utc, bound, listed
 from signalrl.events.venues import Location
 from signalrl.events.zones import screened
 
@@ -33,14 +34,6 @@ BUDGET_S = 10.0
 """How long the series of a file may take to expand; some rules have no second occurrence, and that
 takes up to a second to find out."""
 _YEARS = range(1970, 2200)
-_PARTS: Final[Mapping[str, frozenset[str]]] = {
-    "DAILY": frozenset({"BYDAY", "BYMONTH"}),
-    "WEEKLY": frozenset({"BYDAY", "BYMONTH"}),
-    "MONTHLY": frozenset({"BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS"}),
-    "YEARLY": frozenset({"BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS", "BYWEEKNO", "BYYEARDAY"}),
-}
-"""How often events may recur, and what may narrow that down."""
-_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MARK = "X-SIGNALRL-SOURCE"
 _NO_UID = "without uid"
 
@@ -171,7 +164,7 @@ def _leave_out(lost: list[Component], usable: list[Component]) -> None:
             for slot in slots:
                 component.add("EXDATE", slot.dt)
                 if "RANGE" in slot.params:  # this one and all that follow
-                    for rule in _listed(component.get("RRULE")):
+                    for rule in listed(component.get("RRULE")):
                         rule.pop("COUNT", None)
                         rule["UNTIL"] = [slot.dt]
 
@@ -205,7 +198,7 @@ def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
             if isinstance(moment, datetime) and moment.tzinfo is None:
                 event[key] = _replaced(event[key], moment.replace(tzinfo=zone))
     for key in ("EXDATE", "RDATE"):
-        for dates in _listed(event.get(key)):
+        for dates in listed(event.get(key)):
             for moment in dates.dts:
                 _moment(moment, key, dates)
     length = _length(event)
@@ -214,8 +207,8 @@ def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
             f"expected an end after the beginning {event['DTSTART'].dt}, got "
             f"{event['DTEND'].dt if 'DTEND' in event else event['DURATION'].dt}"
         )
-    for rule in _listed(event.get("RRULE")):
-        _bound(rule, event["DTSTART"].dt, last)
+    for rule in listed(event.get("RRULE")):
+        bound(rule, event["DTSTART"].dt, last)
     if "EXRULE" in event:
         judge.note(_name(event), "expected exceptions as EXDATE, got an EXRULE; they are left in")
     return event
@@ -241,53 +234,6 @@ def _moment(value: Any, key: str, parent: Any = None) -> datetime | date:
     return moment
 
 
-def _bound(rule: Any, begin: datetime | date, last: datetime) -> None:
-    """Make a rule end with the window.
-
-    Raises:
-        SkippedError: It recurs too often, or may never do so.
-    """
-    freq = str(next(iter(_listed(rule.get("FREQ"))), "")).upper()
-    if freq not in _PARTS:
-        raise SkippedError(
-            f"expected an event that recurs {', '.join(_PARTS).lower()}, got "
-            f"FREQ={freq or 'nothing'}"
-        )
-    parts = {str(key).upper() for key in rule}
-    known = _PARTS[freq] | {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}
-    if parts - known:
-        raise SkippedError(
-            f"expected {', '.join(sorted(known))} in a {freq} rule, got {min(parts - known)}"
-        )
-    (interval, *_) = [*_listed(rule.get("INTERVAL")), 1]
-    if not 1 <= int(interval) <= 10_000:
-        raise SkippedError(f"expected INTERVAL from 1 to 10000, got {interval}")
-    days = {str(day).upper()[-2:] for day in _listed(rule.get("BYDAY"))}
-    if freq == "DAILY" and int(interval) % 7 == 0 and days:
-        weekday = _WEEKDAYS[begin.weekday()]
-        if weekday not in days:
-            raise SkippedError(f"expected {weekday} in BYDAY of a rule of whole weeks, got {days}")
-    end = last.astimezone(UTC) + timedelta(days=1)
-    until = [value for value in _listed(rule.get("UNTIL")) if isinstance(value, date)]
-    if until and isinstance(begin, datetime):
-        rule["UNTIL"] = until = [_until(until[0], begin)]
-    if "COUNT" not in parts and (not until or _as_utc(until[0]) > end):
-        rule["UNTIL"] = [end if isinstance(begin, datetime) else end.date()]
-
-
-def _until(value: datetime | date, begin: datetime) -> datetime:
-    """Return the last moment: a date means all of that day, a time alone is one of the zone."""
-    if not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, 23, 59, 59)
-    return (value if value.tzinfo else value.replace(tzinfo=begin.tzinfo)).astimezone(UTC)
-
-
-def _as_utc(moment: datetime | date) -> datetime:
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _expanded(
     components: list[Component], judge: Judge, first: datetime, last: datetime
 ) -> list[Component]:
@@ -303,7 +249,7 @@ def _expanded(
         # On a night of daylight saving the end that the library sees may be an hour too early.
         span = (first.astimezone(UTC) - timedelta(hours=2), last.astimezone(UTC))
         found = list(query.between(*span))
-        found.sort(key=lambda event: _as_utc(event["DTSTART"].dt))
+        found.sort(key=lambda event: as_utc(event["DTSTART"].dt))
     except Exception as error:
         judge.note(name, f"expected a series that can be expanded, got: {_said(error)}; left out")
         return []
@@ -349,7 +295,7 @@ def _end(source: Component, event: Component) -> datetime | date | None:
     differs on a night of daylight saving.
     """
     begin = event["DTSTART"].dt
-    periods = [d.dt for dates in _listed(source.get("RDATE")) for d in dates.dts]
+    periods = [d.dt for dates in listed(source.get("RDATE")) for d in dates.dts]
     if any(isinstance(period, tuple) for period in periods):
         end: datetime | date = event["DTEND"].dt
         return end
@@ -378,17 +324,11 @@ def _length(event: Component) -> timedelta | None:
     end = event["DTEND"].dt
     if isinstance(begin, datetime) != isinstance(end, datetime):
         raise SkippedError(f"expected DTSTART and DTEND alike, got {begin} and {end}")
-    return _as_utc(end) - _as_utc(begin) or None  # so some write that the end isn't known
+    return as_utc(end) - as_utc(begin) or None  # so some write that the end isn't known
 
 
 def _said(error: Exception) -> str:
     return " ".join(str(error).split())[:120]
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]
 
 
 def _name(event: Component) -> str:
@@ -396,7 +336,7 @@ def _name(event: Component) -> str:
 
 
 def _places(event: Component) -> tuple[str, ...]:
-    return tuple(str(place) for place in _listed(event.get("LOCATION")))
+    return tuple(str(place) for place in listed(event.get("LOCATION")))
 
 
 def _location(event: Component) -> Location | None:
@@ -408,7 +348,7 @@ def _location(event: Component) -> Location | None:
 
 
 def _kinds(event: Component) -> tuple[str, ...]:
-    words = [str(word) for word in _listed(event.get("X-EVENT-KIND"))]
-    for categories in _listed(event.get("CATEGORIES")):
+    words = [str(word) for word in listed(event.get("X-EVENT-KIND"))]
+    for categories in listed(event.get("CATEGORIES")):
         words += [str(word) for word in getattr(categories, "cats", [categories])]
     return tuple(words)
