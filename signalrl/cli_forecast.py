@@ -63,7 +63,8 @@ def forecast_day(
         with console.status(f"{scenario.name}, {day}: {escape(part.label)}, {draws} draws"):
             outlooks.append(
                 look_ahead(
-                    scenario, network, season.registry, part.events, part.window, draws, seed
+                    *(scenario, network, season.registry, part.events, part.window, draws, seed),
+                    before_s=part.before_s,
                 )
             )
     problems = tuple(tuple(find_problems(outlook, roads.places)) for outlook in outlooks)

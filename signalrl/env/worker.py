@@ -9,6 +9,7 @@ The trainer writes actions and reads rows in shared memory; single bytes over a 
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import signal
@@ -26,7 +27,7 @@ from signalrl.env.session import Session
 from signalrl.network.model import Network
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import Outputs, scenario_network
-from signalrl.sumo.outputs import read_metrics
+from signalrl.sumo.outputs import read_trips
 from signalrl.sumo.process import Backend, die_with_parent, preload
 
 RESET, STEP = b"r", b"s"
@@ -83,7 +84,8 @@ class SharedRows:
         delay_rate: ``(signals,)``.
         action: ``(signals,)``, phases.
         seed: ``(1,)``, of the next episode.
-        metrics: ``(2,)``, mean delay and vetoes of the episode that has ended.
+        metrics: ``(2,)``, mean delay (NaN where nobody drove) and vetoes of the episode that has
+            ended.
     """
 
     def __init__(self, descriptor: int, network: Network, features: int) -> None:
@@ -185,7 +187,9 @@ def _episode(connection: Connection, job: Job, network: Network, rows: SharedRow
                     break
                 connection.send_bytes(READY)
             session.stop()
-            rows.metrics[:] = read_metrics(outputs).mean_delay_s, session.loop.vetoes
+            delays_s = read_trips(outputs.tripinfo).delay_s
+            # In some hours nobody drives: without an event, where events are all traffic.
+            rows.metrics[:] = delays_s.mean() if len(delays_s) else math.nan, session.loop.vetoes
     # Last of all: what fails after it would be taken for an answer of the next episode.
     connection.send_bytes(ENDED)
     return 0

@@ -8,7 +8,7 @@ drivers who differ in what they take for the fastest).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -128,12 +128,17 @@ def backwards(edge: Any) -> Iterator[str]:
     while edge.getID() not in seen:
         seen.add(edge.getID())
         yield str(edge.getID())
-        before = list(edge.getIncoming())
+        before = _roads(edge.getIncoming())
         if edge.getFromNode().getType().startswith("traffic_light") or len(before) != 1:
             return
-        if len(before[0].getOutgoing()) != 1:
+        if len(_roads(before[0].getOutgoing())) != 1:
             return
         edge = before[0]
+
+
+def _roads(edges: Iterable[Any]) -> list[Any]:
+    """Return edges without the ways over a junction, which a network may hold too."""
+    return [edge for edge in edges if edge.getFunction() != "internal"]
 
 
 class _Plan:

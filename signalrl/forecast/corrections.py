@@ -171,7 +171,7 @@ def write_corrections(corrections: Corrections, path: Path) -> None:
             for j, name in enumerate(corrections.places):
                 factors = corrections.queue[i, j], corrections.problem[i, j]
                 number = corrections.evenings[i]
-                writer.writerow([name, phase, *(f"{factor:.3f}" for factor in factors), number])
+                writer.writerow([name, phase, *(f"{factor:.4g}" for factor in factors), number])
 
 
 def read_corrections(path: Path) -> Corrections:
@@ -193,9 +193,15 @@ def read_corrections(path: Path) -> Corrections:
             for row in reader:
                 try:
                     factors = float(row["queue"]), float(row["problem"])
-                    if row["phase"] not in found or not all(0.0 < f < math.inf for f in factors):
+                    known = found.get(row["phase"])
+                    if known is None or not all(0.0 < f < math.inf for f in factors):
                         raise ValueError
-                    found[row["phase"]][row["place"]] = (*factors, int(row["evenings"]))
+                    if row["place"] in known:
+                        raise ConfigError(
+                            f"{path}, line {reader.line_num}: expected each place once before "
+                            f"events and once after them, got {row['place']!r} again"
+                        )
+                    known[row["place"]] = (*factors, int(row["evenings"]))
                 except (TypeError, ValueError):
                     raise ConfigError(
                         f"{path}, line {reader.line_num}: expected a place, a phase "

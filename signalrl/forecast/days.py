@@ -20,6 +20,11 @@ from signalrl.scenario.event_demand import (
 )
 from signalrl.scenario.schema import Scenario
 
+LEAVING = timedelta(hours=3)
+"""Until so long after an event its visitors are looked for on the road."""
+EVENING_S = 4 * 3600.0
+"""How much of an evening is loaded where its visitors are still on the road at midnight."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -31,12 +36,15 @@ class Part:
         events: Events that may have visitors on the road then.
         anchor_s: Simulated second at which the event that it is about begins, or usually ends; None
             for a whole day.
+        before_s: For how long the network has to be loaded before, in s, so that what is left of
+            the evening before is on the road.
     """
 
     label: str
     window: Window
     events: tuple[Event, ...]
     anchor_s: float | None = None
+    before_s: float = 0.0
 
 
 def season_of(scenario: Scenario) -> Season:
@@ -55,7 +63,8 @@ def season_of(scenario: Scenario) -> Season:
 
 def knows_all_hours(scenario: Scenario) -> bool:
     """Whether the usual traffic of all hours of a day is known."""
-    return scenario.demand is not None and scenario.demand.profile.clock == "day"
+    demand = scenario.demand
+    return demand is not None and demand.profile.clock == "day" and not scenario.routes
 
 
 def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, ...]:
@@ -66,14 +75,18 @@ def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, .
     and around the end of each event, as in the environment's episodes.
 
     Raises:
-        ConfigError: The environment has no event on this day, and needs one.
+        ConfigError: The day is outside of the season, or the environment has no event on it and
+            needs one.
     """
+    assert scenario.events is not None
+    if not scenario.events.first_day <= day <= scenario.events.last_day:
+        raise ConfigError(
+            f"{scenario.name}: expected a day of the season, from {scenario.events.first_day} to "
+            f"{scenario.events.last_day}, got {day}; change first_day and last_day of its events, "
+            "or name another calendar (--calendar)"
+        )
     if knows_all_hours(scenario):
-        zone = season.registry.local
-        midnight = datetime.combine(day, time.min, zone)
-        ends = datetime.combine(day + timedelta(days=1), time.min, zone)
-        window = Window(midnight, 0.0, ends.timestamp() - midnight.timestamp())
-        return (Part("day", window, tuple(events_around(season, midnight, ends))),)
+        return (_whole_day(season, day),)
     found = tuple(_parts(scenario, season, day))
     if not found:
         days = sorted({event.begin.date().isoformat() for event in season.events})
@@ -83,6 +96,18 @@ def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, .
             "traffic of this environment is known around events only"
         )
     return found
+
+
+def _whole_day(season: Season, day: date) -> Part:
+    """Return a day from midnight to midnight, by the clocks of the venue with an event on it."""
+    of_day = (event for event in season.events if event.begin.date() == day)
+    zone = next((event.begin.tzinfo for event in of_day), season.registry.local)
+    midnight = datetime.combine(day, time.min, zone)
+    ends = datetime.combine(day + timedelta(days=1), time.min, zone)
+    window = Window(midnight, 0.0, ends.timestamp() - midnight.timestamp())
+    events = tuple(events_around(season, midnight, ends))
+    late = any(event.begin < midnight < event.end + LEAVING for event in events)
+    return Part("day", window, events, before_s=EVENING_S if late else 0.0)
 
 
 def drawn_part(scenario: Scenario, season: Season, seed: int) -> tuple[Occasion, Part]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +19,7 @@ from signalrl.forecast.plans import Bounds, Designer, SignalPlan
 from signalrl.forecast.traffic import KINDS, Traffic, Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.network.model import Network
-from signalrl.scenario.event_demand import Season, events_around
+from signalrl.scenario.event_demand import Season, events_around, later
 from signalrl.scenario.schema import Scenario
 
 FloatArray = npt.NDArray[np.float64]
@@ -128,12 +127,11 @@ def as_expected(
         late_s: By how many s the calendar has them too late; too early where it is below 0.
         factor: How many times their people the calendar expects.
     """
-    late = timedelta(seconds=late_s)
     return tuple(
         replace(
             event,
-            begin=event.begin + late,
-            end=event.end + late,
+            begin=later(event.begin, late_s),
+            end=later(event.end, late_s),
             attendance=round(factor * expected_people(event, registry.venue(event.venue))),
         )
         for event in events

@@ -59,6 +59,8 @@ class Outlook:
         storage: Vehicles that find room on each approach, ``(approaches,)``.
         capacity_veh_h: What each approach discharges of its mix, ``(bins, approaches)``.
         demand_veh_h: Traffic that comes, ``(bins, approaches, draws)``.
+        wanting: Vehicles that want to pass the stop line in a bin: those who wait since before it,
+            those who come, and those who have no room to enter at its end.
         left: Vehicles that pass the stop line, of the same shape.
         queue: Vehicles delayed there, by red and by others, as a mean over the bin.
         outside: Vehicles that wait there for room to enter the network.
@@ -80,6 +82,7 @@ class Outlook:
     storage: FloatArray
     capacity_veh_h: FloatArray
     demand_veh_h: FloatArray
+    wanting: FloatArray
     left: FloatArray
     queue: FloatArray
     outside: FloatArray
@@ -92,8 +95,13 @@ class Outlook:
 
     @cached_property
     def ratio(self) -> FloatArray:
-        """Demand over capacity X."""
-        found: FloatArray = self.demand_veh_h / self.capacity_veh_h[:, :, None]
+        """Demand over capacity X, with the queue at a bin's begin as a part of the demand.
+
+        So does the Highway Capacity Manual (initial queue). What comes is less the longer a queue
+        is, since a full road lets nobody in.
+        """
+        most = self.capacity_veh_h[:, :, None] * (self.bin_s / 3600.0)
+        found: FloatArray = self.wanting / most
         return found
 
     @cached_property
@@ -176,6 +184,7 @@ def look_ahead(
     draws: int = DRAWS,
     seed: int = 0,
     bin_s: float = BIN_S,
+    before_s: float = 0.0,
 ) -> Outlook:
     """Draw what may come in a window.
 
@@ -184,21 +193,36 @@ def look_ahead(
         network: Its signals.
         registry: The venues of the events.
         events: Those of which visitors may be on the road.
-        window: The time; the network is empty at its begin.
+        window: The time.
         draws: How many evenings are drawn.
         seed: Decides everything.
-        bin_s: Length of a bin of the result in s, a multiple of the window's steps.
+        bin_s: Length of a bin of the result in s, a multiple of three of the window's steps.
+        before_s: For how long the network is loaded before the window, in s, a multiple of the
+            parts of a bin; it is empty then.
 
     Raises:
-        ConfigError: A venue has no roads, the traffic has no date, or the corrections are those of
-            another network.
+        ConfigError: The window is shorter than a bin, or a bin no such multiple; a venue has no
+            roads, the traffic has no date, or the corrections are those of another network.
         NetworkError: Nobody passes a signal.
         SimulationError: SUMO's router failed.
     """
+    _check_bins(window, bin_s)
     capacity = Capacity(find_movements(network))
-    traffic = draw_traffic(scenario, registry, events, window, draws, seed)
+    traffic = draw_traffic(scenario, registry, events, window.begun_before(before_s), draws, seed)
     found = assign(scenario, capacity, traffic)
-    return outlook(capacity, found, traffic, bin_s, corrections_of(scenario))
+    return outlook(capacity, found, traffic, bin_s, corrections_of(scenario), before_s)
+
+
+def _check_bins(window: Window, bin_s: float) -> None:
+    if bin_s <= 0.0 or bin_s % (PARTS * window.step_s):
+        raise ConfigError(
+            f"expected bins of a multiple of {PARTS * window.step_s:g} s, got {bin_s:g} s"
+        )
+    if (window_s := window.end_s - window.begin_s) < bin_s:
+        raise ConfigError(
+            f"expected a window of {bin_s:g} s or more, one bin of the forecast, got "
+            f"{window_s:g} s; give it a later end"
+        )
 
 
 def outlook(
@@ -207,24 +231,30 @@ def outlook(
     traffic: Traffic,
     bin_s: float = BIN_S,
     corrections: Corrections | None = None,
+    before_s: float = 0.0,
 ) -> Outlook:
     """Load the network with all draws; see :func:`look_ahead`.
 
     Hours before the first visitors are those of any day, for which the signals were set: a few
     draws stand for all of them, with the capacity that signals usually have.
 
+    Args:
+        capacity: The signals.
+        found: Where the traffic goes.
+        traffic: Who drives, from ``before_s`` before what is told.
+        bin_s: Length of a bin in s.
+        corrections: What past evenings taught.
+        before_s: How much of the begin is left out.
+
     Raises:
-        ConfigError: The window is shorter than a bin.
+        ConfigError: The window is shorter than a bin, or a bin no multiple of three steps.
     """
+    window = traffic.window.begun_before(-before_s)
+    _check_bins(window, bin_s)
     part_s = bin_s / PARTS
     per_part = round(part_s / traffic.window.step_s)
-    parts = traffic.window.steps // (per_part * PARTS) * PARTS
-    if not parts:
-        window_s = traffic.window.end_s - traffic.window.begin_s
-        raise ConfigError(
-            f"expected a window of {bin_s:g} s or more, one bin of the forecast, got "
-            f"{window_s:g} s; give it a later end"
-        )
+    skipped = round(before_s / part_s)
+    parts = skipped + window.steps // (per_part * PARTS) * PARTS
     shape = (parts, len(capacity.approaches), traffic.draws)
     whole = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
     first = min(_first_busy(traffic, per_part), parts)
@@ -252,6 +282,8 @@ def outlook(
     queue = whole.left * (steady_s[periods, :, None] / np.float32(part_s))
     queue += whole.queue
     queue *= waiting
+    standing = whole.queue
+    standing *= waiting
     outside = whole.outside
     outside *= waiting
     judged = queue + outside
@@ -259,27 +291,37 @@ def outlook(
     if corrections is not None:
         of_waiting, of_problems = corrections.factors(capacity.approaches, phases)
         judged *= of_problems[:, :, None]
-        queue *= of_waiting[:, :, None]
-        outside *= of_waiting[:, :, None]
-    counted = merged(whole.arrived, mean=False) * wrong
+        for one in (queue, standing, outside):
+            one *= of_waiting[:, :, None]
+    last = np.arange(skipped + PARTS - 1, parts, PARTS)  # of each bin
+    stood = standing[np.maximum(last - PARTS, 0)]
+    if not skipped:
+        stood[0] = 0.0
+    still_outside = outside[last]
+    judged, queue, outside = judged[skipped:], queue[skipped:], outside[skipped:]
+    arrived, left = whole.arrived[skipped:], whole.left[skipped:]
+    counted = merged(arrived, mean=False) * wrong
     counted += np.sqrt(counted) * random.standard_normal(counted.shape)
+    counted = np.maximum(counted, 0.0)
     volumes = turning.flows.sum(axis=1)
+    inside, ended = whole.inside[skipped:], whole.ended[skipped:]
     return Outlook(
-        traffic.window,
+        window,
         bin_s,
         capacity.approaches,
         turning.storage,
-        UTILISED * capacity.of_approaches(volumes)[periods[::PARTS]],
-        np.maximum(counted, 0.0) * (3600.0 / bin_s),
-        merged(whole.left, mean=False),
+        UTILISED * capacity.of_approaches(volumes)[periods[skipped::PARTS]],
+        counted * (3600.0 / bin_s),
+        stood + counted + still_outside,
+        merged(left, mean=False),
         merged(queue, mean=True),
         merged(outside, mean=True),
         merged(judged, mean=True),
-        onset_bins(judged, whole.left, part_s) * part_s,
-        phases,
+        onset_bins(judged, left, part_s) * part_s,
+        phases[skipped:],
         part_s,
-        whole.inside[:, np.unique(turning.hop_approach)].sum(axis=1),
-        whole.ended.sum(axis=1) * (3600.0 / part_s),
+        inside[:, np.unique(turning.hop_approach)].sum(axis=1),
+        ended.sum(axis=1) * (3600.0 / part_s),
     )
 
 

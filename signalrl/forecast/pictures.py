@@ -95,7 +95,8 @@ def timeline_figure(forecast: DayForecast, roads: Map) -> Figure:
         moments = [outlook.window.moment(i * outlook.bin_s) for i in range(first, last + 1)]
         at = [outlook.approaches.index(edge) for edge in rows]
         odds = outlook.problem[first:last].mean(axis=2)[:, at].T
-        numbers = mdates.date2num([m.replace(tzinfo=None) for m in moments])
+        zone = outlook.window.clock.tzinfo
+        numbers = mdates.date2num(moments)  # in UTC, since an hour of the clocks may come twice
         axes.pcolormesh(
             numbers,
             np.arange(len(rows) + 1),
@@ -108,11 +109,11 @@ def timeline_figure(forecast: DayForecast, roads: Map) -> Figure:
         )
         for event in part.events:
             for moment in (event.begin, event.end):
-                number = mdates.date2num(moment.replace(tzinfo=None))
+                number = mdates.date2num(moment)
                 if numbers[0] <= number <= numbers[-1]:
                     axes.axvline(number, color="black", linestyle="--", linewidth=1)
-        axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M"))
-        axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=8))
+        axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M", tz=zone))
+        axes.xaxis.set_major_locator(mdates.AutoDateLocator(tz=zone, maxticks=8))
         names = [roads.places[edge].name for edge in rows]
         axes.set_yticks(np.arange(len(rows)) + 0.5, names, parse_math=False)
     if rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,8 @@ class Problem:
         begin_early: The same at 10 %.
         begin_late: The same at 90 %.
         end: When it ends, in their median.
-        ratio: Largest demand over capacity in the median of all draws.
-        over_capacity: Largest probability that demand exceeds capacity in a bin.
+        ratio: Largest demand over capacity from its begin to its end, in the median of all draws.
+        over_capacity: Largest probability that demand exceeds capacity in a bin of that time.
         queue_m: Longest queue per lane in m, in the median, at least.
         queue_most_m: The same at 90 %.
         spills_back: Probability that the road is full at some time.
@@ -112,6 +112,9 @@ def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem
             continue
         ends = len(happens) - happens[::-1, some].argmax(axis=0)
         first_s = np.quantile(outlook.onset_s[i, some], QUANTILES, method="nearest")
+        end = int(np.quantile(ends, 0.5, method="nearest"))
+        begin = min(int(first_s[1] // outlook.bin_s), end - 1)
+        ratio = outlook.ratio[begin:end, i]
         place = places[edge]
         waiting = (outlook.queue + outlook.outside)[:, i]
         lanes = outlook.storage[i] * VEHICLE_M / max(place.length_m, 1.0)
@@ -124,9 +127,9 @@ def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem
                 _moment(outlook, first_s[1]),
                 _moment(outlook, first_s[0]),
                 _moment(outlook, first_s[2]),
-                _moment(outlook, float(np.median(ends)) * outlook.bin_s),
-                float(np.median(outlook.ratio[:, i], axis=1).max()),
-                float((outlook.ratio[:, i] > 1.0).mean(axis=1).max()),
+                _moment(outlook, end * outlook.bin_s),
+                float(np.median(ratio, axis=1).max()),
+                float((ratio > 1.0).mean(axis=1).max()),
                 float(np.median(longest)),
                 float(np.quantile(longest, 0.9)),
                 float(full.mean()),
@@ -137,5 +140,4 @@ def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem
 
 
 def _moment(outlook: Outlook, after_s: float) -> datetime:
-    moment = outlook.window.moment(after_s)
-    return moment + timedelta(seconds=-moment.second, microseconds=-moment.microsecond)
+    return outlook.window.moment(after_s).replace(second=0, microsecond=0)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from signalrl.events.event import Event
-from signalrl.forecast.days import Part
+from signalrl.forecast.days import LEAVING, Part
 from signalrl.forecast.forecast import QUANTILES, Outlook
 from signalrl.forecast.gridlock import Risk
 from signalrl.forecast.places import Map
@@ -61,12 +61,12 @@ class DayForecast:
         return found
 
     def events(self) -> list[Event]:
-        """Return the events that go on during the day, each once."""
+        """Return the events of which visitors are on the road on the day, each once."""
         found = {
             event: None
             for part in self.parts
             for event in part.events
-            if event.begin.date() <= self.day <= event.end.date()
+            if event.begin.date() <= self.day <= (event.end + LEAVING).date()
         }
         return list(found)
 

@@ -63,6 +63,11 @@ class Window:
         """How many whole steps it has."""
         return int((self.end_s - self.begin_s) // self.step_s)
 
+    def begun_before(self, before_s: float) -> Window:
+        """Return the window that begins some s earlier and ends when this one does."""
+        clock = later(self.clock, -before_s)
+        return Window(clock, self.begin_s, self.end_s + before_s, self.step_s)
+
     def moment(self, after_s: float) -> datetime:
         """Return the time some s after the begin."""
         return later(self.clock, self.begin_s + after_s)
@@ -87,9 +92,11 @@ class Traffic:
     Attributes:
         window: The time.
         draws: How many.
-        usual: Vehicles per step of the streams of any day, ``(steps,)`` each, as a mean.
-        drawn: Whether their numbers are drawn (Poisson), or stand in a file.
-        scale: Factor on them, ``(draws,)``.
+        usual: Vehicles per step of the streams of any day that are drawn (Poisson), ``(steps,)``
+            each, as a mean.
+        recorded: The same of those that stand in a file.
+        scale: Factor on the usual ones, ``(draws,)``.
+        recorded_scale: The same on the recorded ones.
         crowds: Visitors by stream.
         seed: Decides the draws.
     """
@@ -97,20 +104,24 @@ class Traffic:
     window: Window
     draws: int
     usual: Mapping[Stream, FloatArray]
-    drawn: bool
+    recorded: Mapping[Stream, FloatArray]
     scale: FloatArray
+    recorded_scale: FloatArray
     crowds: Mapping[Stream, Crowd]
     seed: int
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """All streams, sorted."""
-        return tuple(sorted({*self.usual, *self.crowds}))
+        return tuple(sorted({*self.usual, *self.recorded, *self.crowds}))
 
     def mean(self) -> dict[Stream, FloatArray]:
         """Return the vehicles per step of each stream, as a mean over the draws, ``(steps,)``."""
         steps = self.window.steps
-        found = {key: rate * self.scale.mean() for key, rate in self.usual.items()}
+        found: dict[Stream, FloatArray] = {}
+        for rates, scale in self._any_day:
+            for key, rate in rates.items():
+                found[key] = found.get(key, 0.0) + rate * scale.mean()
         for key, crowd in self.crowds.items():
             found[key] = np.bincount(crowd.step, minlength=steps) / self.draws
         return found
@@ -140,9 +151,17 @@ class Traffic:
 
     def usual_on(self, edge: str) -> FloatArray:
         """Return the usual vehicles that set off on an edge, as means, ``(steps, draws)``."""
-        rates = [rate for key, rate in self.usual.items() if key.origin == edge]
-        total: FloatArray = np.sum(rates, axis=0) if rates else np.zeros(self.window.steps)
-        return total[:, None] * self.scale
+        total = np.zeros((self.window.steps, self.draws))
+        for rates, scale in self._any_day:
+            for key, rate in rates.items():
+                if key.origin == edge:
+                    total += rate[:, None] * scale
+        return total
+
+    @property
+    def _any_day(self) -> tuple[tuple[Mapping[Stream, FloatArray], FloatArray], ...]:
+        """What drives on any day, with the factors on it."""
+        return (self.usual, self.scale), (self.recorded, self.recorded_scale)
 
     def chosen(self, draws: IntArray) -> Traffic:
         """Return the traffic of some of the draws, which may come more than once."""
@@ -154,7 +173,10 @@ class Traffic:
             numbers = np.repeat(np.arange(len(draws)), [len(part) for part in parts])
             if len(numbers):
                 crowds[key] = Crowd(np.concatenate(parts), numbers)
-        return replace(self, draws=len(draws), scale=self.scale[draws], crowds=crowds)
+        scales = self.scale[draws], self.recorded_scale[draws]
+        return replace(
+            self, draws=len(draws), scale=scales[0], recorded_scale=scales[1], crowds=crowds
+        )
 
     def entering(
         self,
@@ -173,14 +195,15 @@ class Traffic:
         steps = range(self.window.steps) if steps is None else steps
         at = {entry: i for i, entry in enumerate(entries)}
         out = np.zeros((len(steps), len(entries), number), np.float32)
-        rates: dict[int, FloatArray] = {}
-        for key, rate in self.usual.items():
-            if (entry := at.get((key.kind, key.origin))) is not None:
-                rates[entry] = rates.get(entry, 0.0) + rate
         random = stream(self.seed, "forecast usual traffic")
-        for entry in sorted(rates):
-            mean = rates[entry][steps.start : steps.stop, None] * self.scale[:number]
-            out[:, entry] = random.poisson(mean) if self.drawn else mean
+        for of_any_day, scale in self._any_day:
+            rates: dict[int, FloatArray] = {}
+            for key, rate in of_any_day.items():
+                if (entry := at.get((key.kind, key.origin))) is not None:
+                    rates[entry] = rates.get(entry, 0.0) + rate
+            for entry in sorted(rates):
+                mean = rates[entry][steps.start : steps.stop, None] * scale[:number]
+                out[:, entry] += random.poisson(mean) if of_any_day is self.usual else mean
         for key, crowd in self.crowds.items():
             if (entry := at.get((key.kind, key.origin))) is not None:
                 mine = (crowd.draw < number) & (crowd.step >= steps.start)
@@ -217,17 +240,15 @@ def draw_traffic(
             f"{scenario.name}: expected events of a calendar (the key events), got surges "
             "(demand.surges), which have no date; describe them as events"
         )
-    bounds = (1.0, 1.0)
-    if scenario.scale_range is not None:
-        bounds = scenario.scale_range
-    elif scenario.demand is not None:
-        bounds = scenario.demand.scale_range
+    of_drawn = scenario.demand.scale_range if scenario.demand else (1.0, 1.0)
+    of_recorded = scenario.scale_range or (1.0, 1.0)
     return Traffic(
         window,
         draws,
         _usual(scenario, window),
-        scenario.demand is not None,
-        stream(seed, "forecast scale").uniform(*bounds, draws),
+        _recorded(scenario, window),
+        stream(seed, "forecast scale").uniform(*of_drawn, draws),
+        stream(seed, "forecast scale").uniform(*of_recorded, draws),
         _crowds(registry, tuple(events), window, draws, seed),
         seed,
     )
@@ -244,6 +265,11 @@ def _usual(scenario: Scenario, window: Window) -> dict[Stream, FloatArray]:
         for flow in demand.flows:
             key = Stream(0, flow.origin, flow.destination, flow.route)
             found[key] += flow.veh_h * window.step_s / 3600.0 * factors
+    return dict(found)
+
+
+def _recorded(scenario: Scenario, window: Window) -> dict[Stream, FloatArray]:
+    found: dict[Stream, FloatArray] = defaultdict(lambda: np.zeros(window.steps))
     if scenario.routes:
         for trip, way in read_traffic(scenario):
             step = int(window.step_of(trip.depart_s))

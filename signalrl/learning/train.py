@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import json
+import math
 import platform
 import sys
 import time
@@ -208,7 +209,7 @@ class _Keeper(BaseCallback):
         self._out, self._shown = out, shown
         self._every = episode_rows * config.checkpoint_every
         self._before_s, self._began = progress.wall_s, time.monotonic()
-        self._saved = progress.timesteps
+        self._first = self._saved = progress.timesteps  # where all workers began an episode
         self._rows = _CurveFile(out / "curve.csv", progress.curve_rows)
         shown.advance(progress.timesteps)
 
@@ -217,7 +218,8 @@ class _Keeper(BaseCallback):
         self._env.on_episode = self._on_episode
 
     def _on_rollout_start(self) -> None:
-        if self.num_timesteps > self._saved and self.num_timesteps % self._every == 0:
+        since = self.num_timesteps - self._first
+        if self.num_timesteps > self._saved and since % self._every == 0:
             self.save()
 
     def _on_step(self) -> bool:
@@ -235,12 +237,13 @@ class _Keeper(BaseCallback):
         self._saved = self.num_timesteps
 
     def _on_episode(self, end: EpisodeEnd) -> None:
-        delay = "" if end.dropped else f"{end.mean_delay_s:.3f}"
+        tells = not end.dropped and math.isfinite(end.mean_delay_s)
+        delay = f"{end.mean_delay_s:.3f}" if tells else ""
         timesteps = self.num_timesteps + self._env.num_envs
         self._rows.append(
             end.worker, timesteps, f"{self._wall_s():.1f}", delay, end.vetoes, int(end.dropped)
         )
-        if not end.dropped:
+        if tells:
             self._shown.episode(end.mean_delay_s)
             self.logger.record("rollout/mean_delay_s", end.mean_delay_s)
 

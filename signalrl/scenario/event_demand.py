@@ -23,6 +23,8 @@ from signalrl.scenario.vehicles import Vehicle, hundredths
 
 _AROUND = timedelta(days=1)
 """Events that begin or end this long before or after an episode may have traffic in it."""
+_ZONES = timedelta(days=1)
+"""How far midnight may be apart on the clocks of two venues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,20 @@ def _season(
     files: tuple[Path, ...], _changed_ns: tuple[int, ...], first_day: date, last_day: date
 ) -> Season:
     registry = read_venues(files[0])
-    first = datetime.combine(first_day, time.min, registry.local)
-    last = datetime.combine(last_day, time.max, registry.local)
+    earliest = first_day - min(_ZONES, first_day - date.min)
+    latest = last_day + min(_ZONES, date.max - last_day)
+    first = datetime.combine(earliest, time.min, registry.local)
+    last = datetime.combine(latest, time.max, registry.local)
     found = read_calendars(files[1:], registry, first, last)
+    # By the clocks of each venue, which may be others than those of the registry.
+    of_season = [
+        event
+        for event in found.events
+        if event.begin.date() <= last_day and event.end.date() >= first_day
+    ]
     roads = {key: bool(venue.gates and venue.car_parks) for key, venue in registry.venues.items()}
-    events = tuple(event for event in found.events if roads[event.venue])
-    without = Counter(event.venue for event in found.events if not roads[event.venue])
+    events = tuple(event for event in of_season if roads[event.venue])
+    without = Counter(event.venue for event in of_season if not roads[event.venue])
     notes = (
         *found.notes,
         *(

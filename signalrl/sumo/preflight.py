@@ -21,8 +21,9 @@ from signalrl.sumo.programs import stored_programs
 from signalrl.sumo.reader import build_network, load_net, selection, stored_signals
 from signalrl.sumo.zones import DETECTION_RANGE_M, detection_zones, seen_m
 
-Ways: TypeAlias = tuple[str, Sequence[str], Sequence[tuple[str, str]]]
-"""Name of a part of the traffic, all edges that it names, and between which it wants to drive."""
+Ways: TypeAlias = tuple[str, Sequence[str], Sequence[tuple[str, str]], Sequence[str]]
+"""Name of a part of the traffic, all edges that it names, between which it wants to drive, and the
+classes of its vehicles."""
 
 
 def check_network(
@@ -83,7 +84,9 @@ def check_scenario(scenario: Scenario) -> Report:
         findings += check_ways(net, _ways_of(scenario.demand), FILE)
     if scenario.events is not None:
         season = load_season(scenario)
-        findings += check_ways(net, _ways_of_visitors(season), scenario.events.venues)
+        findings += check_ways(
+            net, _ways_of_visitors(season, scenario.events.vehicle.vclass), scenario.events.venues
+        )
         findings += [Finding("warning", "calendar", str(note)) for note in season.notes]
     if scenario.metering is not None:
         findings += check_gates(net, scenario.metering.gates, FILE)
@@ -99,18 +102,20 @@ def check_ways(net: Any, ways: Iterable[Ways], file: str) -> list[Finding]:
         file: Where it is to be mended.
     """
     findings = []
-    for name, edges, pairs in ways:
+    for name, edges, pairs, classes in ways:
         if missing := [edge for edge in edges if not net.hasEdge(edge)]:
             findings.append(_unknown(net, name, missing[0], file))
             continue
-        for start, end in pairs:
-            if net.getShortestPath(net.getEdge(start), net.getEdge(end))[0] is None:
+        for (start, end), vclass in itertools.product(pairs, classes):
+            ends = net.getEdge(start), net.getEdge(end)
+            if net.getShortestPath(*ends, vClass=vclass)[0] is None:
                 findings.append(
                     Finding(
                         "error",
                         "no-way",
-                        f"{name}: expected a way from {start!r} to {end!r}, found none; mend it "
-                        f"in {file} (are the ends swapped?)",
+                        f"{name}: expected a way from {start!r} to {end!r} for a vehicle of class "
+                        f"{vclass}, found none; mend it in {file} (are the ends swapped, or does "
+                        "an edge let other classes pass only?)",
                     )
                 )
     return findings
@@ -146,18 +151,25 @@ def _unknown(net: Any, where: str, edge: str, file: str) -> Finding:
 
 
 def _ways_of(demand: Demand) -> Iterator[Ways]:
-    """Yield the name, the edges and the pairs of ends of each flow and surge."""
+    """Yield the ways of each flow and surge."""
+    shares = {name: kind.share for name, kind in demand.vehicles.items()}
+
+    def classes(mix: Mapping[str, float]) -> list[str]:
+        wanted = [name for name, part in (mix or shares).items() if part > 0]
+        return sorted({demand.vehicles[name].vclass for name in wanted})
+
     for i, flow in enumerate(demand.flows):
         edges = (flow.origin, flow.destination, *flow.route)
         steps = tuple(itertools.pairwise(flow.route))
-        yield f"demand.flows.{i}", edges, steps or ((flow.origin, flow.destination),)
+        pairs = steps or ((flow.origin, flow.destination),)
+        yield f"demand.flows.{i}", edges, pairs, classes(flow.mix)
     for i, surge in enumerate(demand.surges):
         origins, destinations = _names(surge.origin), _names(surge.destination)
         pairs = tuple(itertools.product(origins, destinations))
-        yield f"demand.surges.{i}", (*origins, *destinations), pairs
+        yield f"demand.surges.{i}", (*origins, *destinations), pairs, classes(surge.mix)
 
 
-def _ways_of_visitors(season: Season) -> Iterator[Ways]:
+def _ways_of_visitors(season: Season, vclass: str) -> Iterator[Ways]:
     """Yield the same for each car park of the venues that have events."""
     for key in sorted({event.venue for event in season.events}):
         venue = season.registry.venue(key)
@@ -167,7 +179,7 @@ def _ways_of_visitors(season: Season) -> Iterator[Ways]:
             leave = itertools.product(park.exits, [gate.outbound for gate in gates])
             pairs = (*come, *leave)
             edges = tuple(dict.fromkeys(itertools.chain.from_iterable(pairs)))
-            yield f"venues.{key}.car_parks.{name}", edges, pairs
+            yield f"venues.{key}.car_parks.{name}", edges, pairs, (vclass,)
 
 
 def _names(edges: str | Mapping[str, float]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import heapq
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -89,6 +90,8 @@ def _vehicles(element: ElementTree.Element, begin_s: float, end_s: float) -> flo
     if "number" in a:
         whole_s = last_s - first_s
         return _number(a["number"], 1.0) * (lasts_s / whole_s if whole_s > 0 else 1.0)
+    if exponential := re.fullmatch(r"exp\((.+)\)", a.get("period", "").strip()):
+        return _number(exponential[1], 0.0) * lasts_s  # vehicles per s
     if "period" in a:
         return lasts_s / max(_number(a["period"], 3600.0), 0.1)
     per_hour = _number(a.get("vehsPerHour", a.get("perHour", "")), 0.0)
@@ -98,7 +101,7 @@ def _vehicles(element: ElementTree.Element, begin_s: float, end_s: float) -> flo
 def _number(text: str, otherwise: float) -> float:
     try:
         return float(text)
-    except ValueError:  # "triggered", "exp(0.1)", or nothing
+    except ValueError:  # "triggered", or nothing
         return otherwise
 
 

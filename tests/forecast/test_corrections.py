@@ -162,8 +162,14 @@ def test_corrections_are_a_table(tmp_path: Path) -> None:
     read = read_corrections(path)
     assert read.places == NAMES
     assert read.evenings == (2, 0)
-    assert read.queue == pytest.approx(learned.queue, abs=1e-3)
-    assert read.problem == pytest.approx(learned.problem, abs=1e-3)
+    assert read.queue == pytest.approx(learned.queue, rel=1e-3)
+    assert read.problem == pytest.approx(learned.problem, rel=1e-3)
+
+
+def test_a_factor_near_nothing_can_be_read_again(tmp_path: Path) -> None:
+    path, tiny = tmp_path / "corrections.csv", np.full((2, 1), 1.5e-5)
+    write_corrections(Corrections(("a",), tiny, tiny, (40, 40)), path)
+    assert read_corrections(path).queue == pytest.approx(tiny)
 
 
 HEAD = "place,phase,queue,problem,evenings\n"
@@ -180,6 +186,7 @@ HEAD = "place,phase,queue,problem,evenings\n"
         (HEAD + "a,half-time,1,1,3\n", "got a,half-time,1,1,3"),
         (HEAD + "a,ingress,1,1,3\n", "expected each place once before events and once after"),
         (HEAD, "expected each place once"),
+        (HEAD + "a,ingress,1,1,3\n" * 2 + "a,egress,1,1,3\n", "line 3: expected each place once"),
     ],
 )
 def test_a_broken_table_is_refused(tmp_path: Path, text: str, told: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+import shutil
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from signalrl.cli import main
 from signalrl.errors import ConfigError
 from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
-from signalrl.forecast.days import next_day, parts_of_day, season_of
+from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day, season_of
 from signalrl.forecast.forecast import PARTS, QUANTILES, look_ahead, onset_bins
 from signalrl.forecast.pictures import timeline_figure
 from signalrl.forecast.places import read_map
@@ -22,7 +25,7 @@ from signalrl.forecast.report import DayForecast
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.event_demand import load_season, occasion_of
+from signalrl.scenario.event_demand import later, load_season, occasion_of
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.ways import Trip, find_ways
 
@@ -34,6 +37,7 @@ EVENT = max(SEASON.events, key=lambda event: event.attendance or 0)
 OCCASION = occasion_of(SEASON, SCENARIO.events, EVENT, "egress", SCENARIO.begin_s)
 WINDOW = Window(OCCASION.clock, SCENARIO.begin_s, SCENARIO.end_s)
 DRAWS = 24
+ROADS = read_map(SCENARIO, NETWORK)
 
 
 def test_an_event_makes_problems_that_a_usual_evening_has_not() -> None:
@@ -117,7 +121,7 @@ def test_a_whole_day_is_forecast_where_its_traffic_is_known() -> None:
     assert EVENT in part.events
     spring = parts_of_day(SCENARIO, SEASON, date(2027, 3, 28))[0].window
     assert spring.end_s == 23 * 3600  # the night that lacks an hour
-    autumn = parts_of_day(SCENARIO, SEASON, date(2027, 10, 31))[0].window
+    autumn = parts_of_day(SCENARIO, SEASON, date(2026, 10, 25))[0].window
     assert autumn.end_s == 25 * 3600
 
 
@@ -198,7 +202,7 @@ def test_the_costliest_approach_is_on_top_of_the_timeline() -> None:
 
 
 def test_usual_traffic_follows_the_clock_through_a_night_of_daylight_saving() -> None:
-    for day in (date(2027, 3, 28), date(2027, 10, 31)):
+    for day in (date(2027, 3, 28), date(2026, 10, 25)):
         (part,) = parts_of_day(SCENARIO, SEASON, day)
         usual = draw_traffic(SCENARIO, SEASON.registry, [], part.window, 1).usual
         total = sum(usual.values(), np.zeros(part.window.steps))
@@ -224,9 +228,141 @@ def test_drivers_know_the_times_of_their_own_hour_wherever_the_window_begins() -
     assert len(set(ways)) > len(ends), "all bins are alike"
 
 
-def test_a_window_without_a_bin_is_refused() -> None:
-    short = Window(OCCASION.clock, 0.0, 600.0)
-    with pytest.raises(ConfigError, match=r"expected a window of 900 s or more, .* got 600 s"):
+def test_what_is_loaded_before_a_window_is_on_the_road_at_its_begin() -> None:
+    before_s = 3600.0
+    late = Window(later(WINDOW.clock, before_s), 0.0, WINDOW.end_s - before_s)
+    args = SCENARIO, NETWORK, SEASON.registry, [EVENT]
+    whole = look_ahead(*args, WINDOW, DRAWS)
+    tail = look_ahead(*args, late, DRAWS, before_s=before_s)
+    alone = look_ahead(*args, late, DRAWS)
+    first = round(before_s / whole.bin_s)
+    assert tail.window == late
+    for name in ("queue", "outside", "left", "capacity_veh_h"):
+        assert np.array_equal(getattr(tail, name), getattr(whole, name)[first:]), name
+    assert np.array_equal(tail.accumulation, whole.accumulation[PARTS * first :])
+    waiting = [(look.queue + look.outside)[0].sum() for look in (tail, alone)]
+    assert waiting[0] > 2 * waiting[1]
+
+
+def test_a_road_that_is_full_wants_more_than_it_can_let_out() -> None:
+    """Who has no room to enter, or waits since before the bin, wants to pass in it too."""
+    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    most = look.capacity_veh_h[:, :, None] * look.bin_s / 3600.0
+    crowded = look.outside > 2 * most
+    assert crowded.any(), "nobody waits outside"
+    assert (look.ratio[crowded] > 1.0).all()
+    came = look.demand_veh_h * look.bin_s / 3600.0
+    assert (look.wanting >= came * 0.999).all()
+    assert (came[crowded] < most.repeat(DRAWS, axis=2)[crowded]).mean() > 0.5
+
+
+def test_the_ratio_of_a_problem_is_one_of_its_own_time() -> None:
+    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    problems = find_problems(look, ROADS.places)
+    wanting = look.wanting.copy()
+    late = 0
+    for one in problems:
+        after_s = one.begin.timestamp() - look.window.clock.timestamp()
+        first = round((after_s - look.window.begin_s) // look.bin_s)
+        wanting[:first, look.approaches.index(one.place.edge)] = 1e6
+        late += first > 0
+    assert late > 3
+    assert find_problems(replace(look, wanting=wanting), ROADS.places) == problems
+
+
+@pytest.mark.parametrize("name", ["arena", "ingolstadt-matchday", "cologne-concert"])
+def test_a_road_on_the_map_is_as_long_as_in_the_model(name: str) -> None:
+    scenario = load_scenario(name)
+    network = scenario_network(scenario)
+    capacity = Capacity(find_movements(network))
+    roads = read_roads(scenario, capacity)
+    places = read_map(scenario, network).places
+    for edge, before in zip(capacity.approaches, roads.before, strict=True):
+        length_m = sum(roads.edges[one].length_m for one in before)
+        assert places[edge].length_m == pytest.approx(length_m, abs=0.1), edge
+
+
+def test_a_problem_in_an_hour_that_comes_twice_has_its_own_zone() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    # 02:55 in summer, so that all that follows comes after the change.
+    clock = datetime(2026, 10, 25, 2, 55, tzinfo=zone)
+    moved = replace(look, window=replace(WINDOW, clock=clock))
+    pairs = zip(*(find_problems(one, ROADS.places) for one in (moved, look)), strict=True)
+    for one, same in pairs:
+        for name in ("begin_early", "begin", "begin_late", "end"):
+            after_s = getattr(same, name).timestamp() - WINDOW.clock.timestamp()
+            assert getattr(one, name).timestamp() - clock.timestamp() == after_s
+
+
+def test_a_day_outside_of_the_season_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"expected a day of the season, .*got 2029-09-15"):
+        parts_of_day(SCENARIO, SEASON, date(2029, 9, 15))
+
+
+def test_a_day_begins_at_midnight_where_its_venue_is(tmp_path: Path) -> None:
+    """The registry is on UTC, and the venue says where it is."""
+    folder = tmp_path / "arena"
+    shutil.copytree(SCENARIO.folder, folder)
+    text = (folder / "venues.yaml").read_text()
+    assert text.count("zone: Europe/Berlin\n") == 1
+    text = text.replace("zone: Europe/Berlin\n", "").replace(
+        "    capacity:", "    zone: Europe/Berlin\n    capacity:", 1
+    )
+    (folder / "venues.yaml").write_text(text)
+    scenario = load_scenario(folder)
+    season = load_season(scenario)
+    assert str(season.registry.zone) == "UTC"
+    day = EVENT.begin.date()
+    (part,), (usual,) = (parts_of_day(*of, day) for of in ((scenario, season), (SCENARIO, SEASON)))
+    assert part.window == usual.window
+
+
+def test_an_evening_goes_on_after_midnight() -> None:
+    clock = datetime.combine(EVENT.begin.date(), time(21), EVENT.begin.tzinfo)
+    late = replace(EVENT, begin=clock, end=clock + timedelta(hours=2, minutes=30))
+    season = replace(SEASON, events=(late,))
+    parts = [parts_of_day(SCENARIO, season, clock.date() + timedelta(days=n)) for n in range(3)]
+    assert [part.before_s > 0 for (part,) in parts] == [False, True, False]
+    told = [DayForecast("arena", clock.date() + timedelta(days=n), 8, 0, of, (), ()).events()
+            for n, of in enumerate(parts)]  # fmt: skip
+    assert told == [[late], [late], []]
+
+
+def test_recorded_and_drawn_traffic_keep_their_own_factors() -> None:
+    plain = load_scenario("cologne-concert")
+    window = Window(WINDOW.clock, plain.begin_s, plain.end_s)
+    alone = draw_traffic(plain, None, [], window, 3)
+    key = next(iter(alone.recorded))
+    flow = {"from": key.origin, "to": key.destination, "veh_h": 600}
+    demand = {"flows": [flow], "scale_range": [2, 2], "profile": {"clock": "day"}}
+    both = load_scenario("cologne-concert", settings={"demand": demand})
+    traffic = draw_traffic(both, None, [], window, 3)
+    of_day = {"drawn": traffic.usual, "recorded": traffic.recorded}
+    assert of_day["recorded"].keys() == alone.recorded.keys()
+    sums = {name: sum(rate.sum() for rate in rates.values()) for name, rates in of_day.items()}
+    total = sum(rate.sum() for rate in traffic.mean().values())
+    assert total == pytest.approx(2 * sums["drawn"] + sums["recorded"])
+    other = next(one.origin for one in alone.recorded if one.origin != key.origin)
+    entering = traffic.entering([(0, key.origin), (0, other)])
+    assert not np.array_equal(entering[:, 0, 0], entering[:, 0, 2])
+    assert np.array_equal(entering[:, 1, 0], entering[:, 1, 2]), "recorded traffic is not drawn"
+    assert not knows_all_hours(both)
+
+
+@pytest.mark.parametrize("bin_s", [0.0, 30.0, 60.0, 120.0, 300.0, 600.0])
+def test_bins_are_of_three_parts_of_whole_steps(bin_s: float) -> None:
+    args = SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, 2
+    with pytest.raises(ConfigError, match="expected bins of a multiple of 90 s"):
+        look_ahead(*args, bin_s=bin_s)
+    assert len(look_ahead(*args, bin_s=1800.0).queue) == WINDOW.end_s // 1800.0
+
+
+@pytest.mark.parametrize("length_s", [20.0, 600.0])
+def test_a_window_without_a_bin_is_refused(length_s: float) -> None:
+    short = Window(OCCASION.clock, 0.0, length_s)
+    told = rf"expected a window of 900 s or more, .* got {length_s:g} s"
+    with pytest.raises(ConfigError, match=told):
         look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], short, 2)
 
 

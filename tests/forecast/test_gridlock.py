@@ -26,7 +26,7 @@ def outlook(locking: int) -> Outlook:
     inside[15:, :locking], outflow[15:, :locking] = 900.0, 2000.0
     inside[11:13], outflow[11:13] = 900.0, 2000.0  # ten minutes are no gridlock
     one, nan = np.ones((6, 1, DRAWS)), np.full((1, DRAWS), np.nan)
-    approach = ("a",), np.ones(1), np.ones((6, 1)), one, one, one, one, one, nan
+    approach = ("a",), np.ones(1), np.ones((6, 1)), *[one] * 6, nan
     return Outlook(window, 900.0, *approach, PHASES, 300.0, inside, outflow)
 
 

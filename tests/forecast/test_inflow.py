@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from signalrl.control.inflow import INFLOW_AHEAD_S, Inflow
 from signalrl.control.measurement import FloatArray
 from signalrl.errors import ConfigError
+from signalrl.forecast.evening import as_expected
 from signalrl.forecast.inflow import InflowForecast, served
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
@@ -86,6 +90,15 @@ def test_a_calendar_that_is_late_expects_the_same_later() -> None:
     assert later[steps : steps + 20] == pytest.approx(usual[:20], rel=0.05, abs=1.0)
     assert np.corrcoef(later[steps:lasting], usual[: lasting - steps])[0, 1] > 0.99
     assert usual[:steps].max() > 10 * later[:steps].max()
+
+
+def test_a_calendar_is_late_by_the_time_that_passes_on_a_night_that_sets_the_clocks_back() -> None:
+    registry, zone = load_season(SCENARIO).registry, ZoneInfo("Europe/Berlin")
+    begin = datetime(2026, 10, 25, 2, 45, tzinfo=zone)
+    event = replace(load_season(SCENARIO).events[0], begin=begin, end=begin + timedelta(hours=3))
+    (late,) = as_expected(registry, [event], 1800.0, 1.0)
+    assert late.begin.timestamp() - event.begin.timestamp() == 1800.0
+    assert late.end.timestamp() - event.end.timestamp() == 1800.0
 
 
 def test_a_calendar_that_expects_more_people_expects_more_of_them_at_the_signals() -> None:

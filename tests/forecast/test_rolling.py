@@ -94,7 +94,7 @@ def test_a_stream_that_no_chosen_draw_has_is_gone() -> None:
         key: Crowd(np.array([3, 4]), np.array([0, 1])),
         other: Crowd(np.array([5]), np.array([1])),
     }
-    traffic = Traffic(WINDOW, 2, {}, False, np.ones(2), crowds, 0)
+    traffic = Traffic(WINDOW, 2, {}, {}, np.ones(2), np.ones(2), crowds, 0)
     assert traffic.chosen(np.array([0, 0])).streams == (key,)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -176,6 +177,29 @@ def test_a_damaged_checkpoint_is_named(config, tmp_path, name):
     (latest_checkpoint(run) / name).write_bytes(b"")
     with pytest.raises(TrainingError, match=r"whole checkpoint in .*remove that folder"):
         train(config, run, resume=True)
+
+
+def test_an_hour_in_which_nobody_drives_is_an_episode(tmp_path):
+    folder = short_folder(tmp_path / "short")
+    text = re.sub(r"(?m)^routes:.*\n", "", (folder / "scenario.yaml").read_text())
+    surge = "from: '28198821#1', to: '28198821#1', vehicles: [1, 2], start_s: [25200, 25210]"
+    demand = f"demand: {{surges: [{{{surge}, probability: 0}}]}}\n"
+    (folder / "scenario.yaml").write_text(text + demand)
+    config = TrainConfig(scenario=str(folder), timesteps=8 * ROWS, workers=2)
+    rows = curve(train(config, tmp_path / "run"))
+    assert len(rows) == 16  # more than may fail in a row
+    assert {delay for _, _, delay in rows} == {""}
+
+
+def test_a_longer_run_has_checkpoints_where_episodes_begin(config, tmp_path):
+    uneven = config.model_copy(update={"timesteps": ROWS + ROWS // 2})
+    run = train(uneven, tmp_path / "run")
+    saved = read_progress(latest_checkpoint(run)).timesteps
+    more = config.model_copy(update={"timesteps": saved + 2 * ROWS + ROWS // 2})
+    train(more, run, resume=True)
+    first, last = (read_progress(path).timesteps for path in checkpoints(run / "checkpoints"))
+    assert (first - saved) % ROWS == 0
+    assert last >= more.timesteps
 
 
 def test_a_training_whose_every_episode_fails_ends_with_the_reason(tmp_path):

@@ -175,6 +175,17 @@ def test_a_season_may_be_open_ended(folder: Path) -> None:
     assert len(load_season(scenario(folder, {"events": {"last_day": "9999-12-31"}})).events) == 2
 
 
+def test_a_season_ends_by_the_clocks_of_its_venues(folder: Path) -> None:
+    """The registry is on UTC, and the venue nine hours behind it."""
+    venues = VENUES.replace("  arena:\n", "  arena:\n    zone: America/Anchorage\n")
+    (folder / "venues.yaml").write_text(venues)
+    rows = "before,arena,2026-04-30T19:00,", "first,arena,2026-05-01T10:00,"
+    rows = *rows, "last,arena,2026-05-31T19:00,", "after,arena,2026-06-01T01:00,"
+    (folder / "season.csv").write_text("title,venue,begin,end\n" + "\n".join(rows) + "\n")
+    season = load_season(scenario(folder))
+    assert [event.title for event in season.events] == ["first", "last"]
+
+
 def test_a_day_without_events_has_the_usual_traffic_of_that_hour(folder: Path) -> None:
     profile = {
         "clock": "day",

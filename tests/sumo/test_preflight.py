@@ -1,4 +1,5 @@
 import importlib.util
+import re
 from functools import cache
 from pathlib import Path
 
@@ -184,6 +185,21 @@ def test_visitors_that_have_no_way_are_found(
     (note,) = (finding for finding in findings if finding.level == "warning")
     assert note.code == "calendar"
     assert "expected a venue of the registry (arena), got 'moon'" in note.message
+
+
+def test_a_way_for_buses_is_none_for_cars(tmp_path: Path) -> None:
+    text = load_scenario("single").network_file.read_text()
+    only_buses = re.sub(r'(<lane id="s_out_\d")', r'\1 allow="bus"', text)
+    (tmp_path / "bus.net.xml").write_text(only_buses)
+    flow = "from: n_in, to: s_out, veh_h: 9"
+    vehicles = "vehicles: {car: {}, bus: {vclass: bus}}"
+    for mix, codes in (("{car: 1}", ["no-way"]), ("{bus: 1}", []), ("{}", ["no-way"])):
+        demand = f"{{{vehicles}, flows: [{{{flow}, mix: {mix}}}]}}"
+        (tmp_path / "scenario.yaml").write_text(f"network: bus.net.xml\ndemand: {demand}\n")
+        findings = check_scenario(load_scenario(tmp_path)).findings
+        found = [finding for finding in findings if finding.code == "no-way"]
+        assert [finding.code for finding in found] == codes
+        assert all("a vehicle of class passenger" in finding.message for finding in found)
 
 
 @pytest.mark.parametrize("name", ["arena", "single", "corridor", "rilsa"])

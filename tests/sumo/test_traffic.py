@@ -35,6 +35,17 @@ def test_vehicles_are_counted_on_the_edges_of_their_way(zipped: bool, tmp_path: 
     assert traffic_by_edge(net, [path])["w_stop"] == 3
 
 
+@pytest.mark.parametrize(
+    "rate", ['period="10"', 'period="exp(0.1)"', 'vehsPerHour="360"', 'probability="0.1"']
+)
+def test_the_ways_to_write_a_rate_count_alike(rate: str, tmp_path: Path) -> None:
+    path = tmp_path / "routes.rou.xml"
+    flow = f'<flow id="a" begin="0" end="600" {rate} from="e_in" to="n_out"/>'
+    path.write_text(f"<routes>{flow}</routes>")
+    net = load_net(load_scenario("single").network_file)
+    assert traffic_by_edge(net, [path], 0.0, 600.0)["n_out"] == pytest.approx(60.0)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     net = load_net(load_scenario("single").network_file)
     with pytest.raises(ConfigError, match=r"missing\.xml"):
