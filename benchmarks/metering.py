@@ -25,6 +25,10 @@ from signalrl.benchmark.figures import STYLE
 from signalrl.benchmark.statistics import bootstrap_mean
 
 Pair = tuple[dict[str, Any], dict[str, Any]]
+COLUMNS = (
+    *("seed", "metered", "mean_delay_s", "locked", "unfinished", "undeparted"),
+    *("held_h", "longest_held_s", "waiting_at_gates"),
+)
 
 
 def pairs(run: Path, env: str, controller: str) -> dict[int, Pair]:
@@ -61,6 +65,28 @@ def seeds_table(found: dict[int, Pair]) -> str:
             cells += [f"{metrics['mean_delay_s']:.0f}", locks, str(left)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def write_rows(found: dict[int, Pair], path: Path) -> None:
+    """Write what became of each evening, a row without and one with metering."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for seed, pair in found.items():
+            for metered, result in enumerate(pair):
+                metrics, holds = result["metrics"], result["holds"] or ()
+                row = {
+                    "seed": seed,
+                    "metered": metered,
+                    "mean_delay_s": metrics["mean_delay_s"],
+                    "locked": int(result["locked"]),
+                    "unfinished": metrics["unfinished"],
+                    "undeparted": metrics["undeparted"],
+                    "held_h": sum(hold["held_h"] for hold in holds),
+                    "longest_held_s": max((hold["longest_s"] for hold in holds), default=0.0),
+                    "waiting_at_gates": sum(hold["waiting"] for hold in holds),
+                }
+                writer.writerow(row)
 
 
 def gates_table(found: dict[int, Pair]) -> str:
@@ -124,6 +150,7 @@ def main() -> int:
     parser.add_argument("--controller", default="greedy-adaptive")
     parser.add_argument("--critical-veh", type=float, default=425.0)
     parser.add_argument("--seed", type=int, help="the evening that is drawn")
+    parser.add_argument("--rows", type=Path, help="file for what became of each evening")
     parser.add_argument("--pictures", type=Path, default=Path("docs/images"))
     arguments = parser.parse_args()
     found = pairs(arguments.run, arguments.env, arguments.controller)
@@ -136,6 +163,8 @@ def main() -> int:
     points = [point for seed, (plain, _) in found.items() for point in points_of(1.0, seed, plain)]
     diagram = fit(points)
     print(seeds_table(found), gates_table(found), difference(found), diagram, sep="\n\n")
+    if arguments.rows is not None:
+        write_rows(found, arguments.rows)
     if arguments.seed is not None:
         title = f"{arguments.env} under {arguments.controller}, seed {arguments.seed}"
         draw(found[arguments.seed], arguments.critical_veh, title, arguments.pictures)

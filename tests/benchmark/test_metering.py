@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import runpy
 from pathlib import Path
@@ -93,6 +94,20 @@ def test_pairs_are_those_that_the_benchmark_has(tmp_path: Path) -> None:
             path.write_text(json.dumps([controller, seed]))
     found = main["pairs"](tmp_path, "a", "greedy")
     assert found == {1: (["greedy", 1], ["greedy+metering", 1])}
+
+
+def test_every_evening_is_kept(tmp_path: Path) -> None:
+    main = runpy.run_path(str(ROOT / "benchmarks" / "metering.py"))
+    metrics = {"mean_delay_s": 80.5, "unfinished": 3, "undeparted": 4}
+    holds = [{"held_h": 2.0, "longest_s": 60.0, "waiting": 1}] * 2
+    plain = {"metrics": metrics, "locked": True, "holds": []}
+    metered = {"metrics": metrics, "locked": False, "holds": holds}
+    main["write_rows"]({7: (plain, metered)}, tmp_path / "evenings.csv")
+    with (tmp_path / "evenings.csv").open(newline="") as file:
+        one, other = csv.DictReader(file)
+    assert (one["locked"], other["locked"]) == ("1", "0")
+    assert (one["held_h"], other["held_h"]) == ("0", "4.0")
+    assert (other["seed"], other["longest_held_s"], other["waiting_at_gates"]) == ("7", "60.0", "2")
 
 
 @pytest.mark.parametrize("falls", [True, False])
