@@ -150,7 +150,8 @@ def visitors(turning: Turning, traffic: Traffic) -> FloatArray:
     longest = int(max(hops.max(initial=1), ways_in.max(initial=1)))
     coming = np.zeros((steps + longest, len(KINDS) * movements))
     for step, period in enumerate(turning.period_of):
-        entering = setting_off[step, turning.entry_of] * turning.entry_share[period]
+        passing = setting_off[step] * turning.entry_passes[period]
+        entering = passing[turning.entry_of] * turning.entry_share[period]
         np.add.at(coming, (step + ways_in, turning.entry_to), entering)
         moved = coming[step, turning.hop_from] * turning.hop_share[period]
         np.add.at(coming, (step + hops, turning.hop_to), moved)

@@ -136,7 +136,8 @@ def _loading(
         period = turning.period_of[min(first_step + step, len(turning.period_of) - 1)]
         at = step // steps_per_bin
         sums = Loading(*(sums[at] for sums in found.arrays))
-        advance(entering[step], parts[period], room[period], period, sums)
+        passing = entering[step] * turning.entry_passes[period][:, None]
+        advance(passing, parts[period], room[period], period, sums)
     for waiting in (found.queue, found.outside, found.inside):
         waiting /= np.float32(steps_per_bin)
     return found

@@ -62,10 +62,11 @@ class Turning:
         hop_share: Part of the cell's traffic, ``(periods, hops)``.
         hop_s: Travel time from one stop line to the next, ``(hops,)``.
         entries: Kind and first edge of those who set off, sorted.
+        entry_passes: Part of those who set off there that pass a stop line, ``(periods, entries)``.
         entry_of: Entry of each way in, ``(ways in,)``.
         entry_to: Cell that it leads to.
         entry_approach: Approach of that cell.
-        entry_share: Part of the entry's traffic, ``(periods, ways in)``.
+        entry_share: Part of the entry's traffic that passes a stop line, ``(periods, ways in)``.
         entry_s: Travel time to its stop line.
         storage: Vehicles that find room on each approach, ``(approaches,)``.
     """
@@ -79,6 +80,7 @@ class Turning:
     hop_share: FloatArray
     hop_s: npt.NDArray[np.float64]
     entries: tuple[tuple[int, str], ...]
+    entry_passes: FloatArray
     entry_of: IntArray
     entry_to: IntArray
     entry_approach: IntArray
@@ -122,7 +124,8 @@ def count_turning(
     rows = np.concatenate([np.zeros((0, 3)), *lines])
     numbers = [len(one) for one in lines]
     of_way = np.repeat(np.arange(len(lines)), numbers)
-    vehicles = np.array([*by_way.values()]).reshape(-1, periods)[of_way]
+    by_period = np.array([*by_way.values()]).reshape(-1, periods)
+    vehicles = by_period[of_way]
     kind = np.array([kind for kind, _ in by_way], np.intp)[of_way]
     cell = kind * movements + rows[:, 0].astype(np.intp)
     weight = vehicles.sum(axis=1)
@@ -149,6 +152,9 @@ def count_turning(
     )
     entry_of, entry_to = entries // cells, entries % cells
     _, begins, _ = _sums(entry_of, entry_counts.T, entry_s, entry_s)
+    setting_off = np.zeros((len(names) + 1, periods))  # the last are those of no entry
+    from_entry = [entry_at.get((kind, way[0]), len(names)) for kind, way in by_way]
+    np.add.at(setting_off, np.array(from_entry, np.intp), by_period)
     return Turning(
         kinds,
         period_of,
@@ -159,6 +165,7 @@ def count_turning(
         _shares(hop_counts, flows[:, hop_from]),
         hop_s,
         tuple(names),
+        _shares(begins, setting_off[:-1].T),
         entry_of,
         entry_to,
         capacity.of_approach[entry_to % movements],

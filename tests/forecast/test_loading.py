@@ -56,6 +56,14 @@ def test_light_traffic_passes_at_once() -> None:
     assert found.outside.max() <= 3.1
 
 
+@pytest.mark.parametrize("around", [0, 1, 2])
+def test_who_passes_no_signal_is_at_none(around: int) -> None:
+    ways = [("side", "out"), *[("side", "side_out")] * around]
+    found = drive(turning(*ways), 360.0, [900.0, 900.0, 900.0])
+    assert found.left[-1, at("side"), 0] == pytest.approx(3.0 / (1 + around), rel=0.01)
+    assert found.outside[-1, at("side"), 0] < 3.1  # nobody waits for a signal that he won't pass
+
+
 @given(st.floats(0.0, 3000.0), st.lists(st.floats(50.0, 2000.0), min_size=3, max_size=3))
 def test_everybody_is_through_or_on_the_road_or_outside(veh_h: float, lanes: list[float]) -> None:
     found = drive(turning(("a", "b", "out"), ("side", "out")), veh_h, lanes)
