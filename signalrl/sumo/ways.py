@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -127,12 +128,27 @@ def _route(
     if files := ",".join(map(str, additional)):
         arguments += ["--additional-files", files]
     run_program("duarouter", arguments)
-    found = []
-    for element in ET.parse(out).getroot():
-        route = element.find("route")
-        if route is not None and "depart" in element.attrib:
-            a = element.attrib
-            found.append((a["id"], float(a["depart"]), tuple(route.attrib["edges"].split())))
+    return _read_ways(out)
+
+
+def _read_ways(path: Path) -> list[tuple[str, float, tuple[str, ...]]]:
+    """Return id, departure and way of each vehicle, without a tree: there are many."""
+    found: list[tuple[str, float, tuple[str, ...]]] = []
+    vehicle: dict[str, str] = {}
+
+    def begin(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal vehicle
+        if "depart" in attributes:
+            vehicle = attributes
+        elif tag == "route" and vehicle:
+            way = tuple(attributes["edges"].split())
+            found.append((vehicle["id"], float(vehicle["depart"]), way))
+            vehicle = {}
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = begin
+    with path.open("rb") as file:
+        parser.ParseFile(file)
     return found
 
 
