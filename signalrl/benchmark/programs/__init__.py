@@ -73,7 +73,7 @@ PROGRAMS: dict[str, Program] = {
         event_plan.write,
     ),
     "event-plan-actuated": Program(
-        "SUMO's gap-based actuation of the phases and longest greens of the evening's plans",
+        "SUMO's gap-based actuation with the longest greens of the evening's plans",
         "as event-plan and actuated",
         event_plan.write_actuated,
     ),

@@ -118,7 +118,8 @@ def test_sumo_changes_plans_without_a_violation(name: str, site: Site) -> None:
 
 
 def test_actuated_greens_of_each_period_are_bounded_by_its_plan(site: Site) -> None:
-    periods = evening(site, 0.0, 1.0, Bounds(max_cycle_s=120, gate=1.0), coordinated=False)
+    bounds = Bounds(max_cycle_s=120, choose=False, gate=1.0)
+    periods = evening(site, 0.0, 1.0, bounds, coordinated=False)
     root = ET.parse(write_actuated(site, headroom=1.0)).getroot()
     for logic, signal in zip(root.iter("tlLogic"), NETWORK.signals, strict=True):
         steps = [phase.attrib for phase in logic.iter("phase")]
@@ -134,6 +135,7 @@ def test_actuated_greens_of_each_period_are_bounded_by_its_plan(site: Site) -> N
             ]
         ]
         assert [(step["state"], float(step["maxDur"])) for step in greens] == wanted
+        assert {state for state, _ in wanted} == {phase.state for phase in signal.phases}
         times = {c.attrib["id"]: c.attrib["value"] for c in logic.iter("condition")}
         assert f"c:0 >= {LEAD_S:g}" in times["time1"]
 
