@@ -206,10 +206,11 @@ def _steps(
     for k, a in copies:
         shortest, _ = actuation.bounds(signal, a, rules)
         longest = max(settings[k].longest_s[a], shortest + 1.0)
+        # Earlier settings too: where a simulation begins late, SUMO begins at any step.
         nexts = [
-            starts[a, (later, b)]
-            for later in range(k, len(settings))
-            for b in _following(a, settings[later])
+            starts[a, (other, b)]
+            for other, setting in enumerate(settings)
+            for b in _following(a, setting)
         ]
         nexts.append(at[k, a])  # without a call: rest
         bounds: dict[str, float | str] = {

@@ -140,6 +140,26 @@ def test_actuated_greens_of_each_period_are_bounded_by_its_plan(site: Site) -> N
         assert f"c:0 >= {LEAD_S:g}" in times["time1"]
 
 
+def test_lights_change_wherever_a_simulation_begins(tmp_path: Path) -> None:
+    """SUMO begins at the step that fits its clock, which may be one of a later plan."""
+    events = {"calendars": ["held-out-m.ics"], "phases": ["egress"]}
+    settings = {"events": events, "end_s": 58_200.0}
+    scenario = load_scenario("ingolstadt-matchday", settings=settings)
+    network = scenario_network(scenario)
+    path = write_actuated(Site(scenario, network, 1, tmp_path))
+    changes = [0] * len(network.signals)
+    with Session(scenario, network=network, additional=(path,)) as session:
+        plant = session.start(1)
+        before = plant.shown()
+        while plant.time_s < scenario.begin_s + 290.0:  # the second plan begins after 300 s
+            plant.advance(plant.time_s + 1.0)
+            now = plant.shown()
+            changes = [n + (a != b) for n, a, b in zip(changes, before, now, strict=True)]
+            before = now
+        session.stop()
+    assert min(changes) > 10
+
+
 def test_a_scenario_with_surges_has_no_calendar(site_of: Sites) -> None:
     with pytest.raises(ConfigError, match="surges"):
         write(site_of("single"))
