@@ -210,7 +210,7 @@ def nfd(
         list[float] | None,
         typer.Option(min=0.1, help="Factor on the usual traffic; again for more. 1, 1.4 and 1.8."),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds of the episodes with each.")] = "1,2",
+    seeds: Annotated[str, typer.Option(help="Which seeds (1,2 or 101:104), or how many.")] = "1,2",
     jobs: Annotated[int, typer.Option(min=1, help="Episodes at a time.")] = 1,
     out: Annotated[
         Path | None,
@@ -224,7 +224,8 @@ def nfd(
 
         target = out or Path("runs/nfd")
         found = run_nfd(
-            env, controller, calendar or [], load or [1.0, 1.4, 1.8], seeds, jobs, target
+            *(env, controller, calendar or [], load or [1.0, 1.4, 1.8], seeds, jobs, target),
+            tell=lambda text: _say(text, to_stderr=True),
         )
     if as_json:
         _print_json(found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich import box
@@ -10,10 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from signalrl.errors import ConfigError
+from signalrl.errors import ConfigError, SignalRLError
+from signalrl.forecast.corrections import check_corrections
 from signalrl.network.preflight import PhaseReport, Report, SignalReport
 from signalrl.network.program_checks import Finding, Level
 from signalrl.scenario.catalog import FILE, gym_id, load_scenario, scenario_names
+from signalrl.scenario.schema import Scenario
+from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.preflight import check_network, check_scenario
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
@@ -57,7 +62,19 @@ def preflight(target: str) -> Report:
         if Path(target).exists() or target in scenario_names():
             raise
         raise ConfigError(f"{error}; or give a network file, .net.xml or .net.xml.gz") from error
-    return check_scenario(scenario)
+    report = check_scenario(scenario)
+    if scenario.corrections_file is None:
+        return report
+    findings = [*report.findings, *_of_corrections(scenario)]
+    return replace(report, findings=tuple(findings))
+
+
+def _of_corrections(scenario: Scenario) -> Iterator[Finding]:
+    """Yield what keeps the corrections of a scenario from being used."""
+    try:
+        check_corrections(scenario, scenario_network(scenario))
+    except SignalRLError as error:
+        yield Finding("error", "corrections", str(error))
 
 
 def show(report: Report, console: Console) -> None:

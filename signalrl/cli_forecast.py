@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from signalrl.events.event import Event
+from signalrl.files import make_folder
 from signalrl.forecast.corrections import corrections_of
 from signalrl.forecast.days import next_day, parts_of_day, season_of
 from signalrl.forecast.forecast import look_ahead
@@ -57,6 +59,7 @@ def forecast_day(
         console.print(f"[yellow]calendar:[/yellow] {escape(str(note))}", highlight=False)
     day = day or next_day(season, datetime.now(season.registry.local).date())
     parts = parts_of_day(scenario, season, day)
+    make_folder(out)
     outlooks = []
     roads = read_map(scenario, network)
     for part in parts:
@@ -83,7 +86,9 @@ def forecast_day(
 
 def show(forecast: DayForecast, out: Path, console: Console) -> None:
     """Print the ranked problems of a forecast."""
-    titles = ", ".join(f"{event.title} ({event.begin:%H:%M})" for event in forecast.events())
+    titles = ", ".join(
+        f"{event.title} ({_when(event, forecast.day)})" for event in forecast.events()
+    )
     console.print(f"[bold]{forecast.env}, {forecast.day}[/bold]: {escape(titles) or 'no event'}")
     for risk in forecast.risks:
         console.print(risk.sentence(), style="bold red" if risk.warns else "", highlight=False)
@@ -108,7 +113,13 @@ def show(forecast: DayForecast, out: Path, console: Console) -> None:
             console.print(f"and {len(ranked) - SHOWN} more in {out / 'problems.txt'}")
     else:
         console.print("no problem is likely")
+    for note in forecast.notes():
+        console.print(f"[yellow]{escape(note)}[/yellow]", highlight=False)
     console.print(f"forecast: {out} (forecast.json, problems.txt, map.svg, timeline.svg)")
+
+
+def _when(event: Event, day: date) -> str:
+    return f"{event.begin:%H:%M}" if event.begin.date() == day else f"{event.begin:%Y-%m-%d %H:%M}"
 
 
 def _settings(calendars: tuple[Path, ...], day: date | None) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from signalrl.events.writing import write_venues
 from signalrl.scenario.catalog import load_scenario
 
 SHOWN_NOTES = 5
+STRANGE = 2.0
+"""More times the expected vehicles than these, or fewer, are told of."""
 
 
 def learn_from(
@@ -77,7 +79,7 @@ def learn_from(
         )
     learned = learn(days, prior, prior_events)
     skills = held_out(days, prior, prior_events)
-    told = [*_of_thin_data(days, learned), *map(str, notes)]
+    told = [*_of_thin_data(days, learned), *_of_strange_numbers(learned), *map(str, notes)]
     if kept := {key: kind for key, kind in before.kinds.items() if key not in prior.kinds}:
         # What was learned before stays, where nothing new came; the spread of attendances is
         # learned once, or the same counts would count twice.
@@ -113,6 +115,17 @@ def _of_thin_data(days: Sequence[EventDay], learned: Learned) -> Iterator[str]:
         if f"{venue}.{name}" not in {profile.key for profile in learned.profiles}:
             text = f"expected at least {MIN_EVENTS} events, got {number}; it stays as it was"
             yield f"{venue}.{name}: {text}"
+
+
+def _of_strange_numbers(learned: Learned) -> Iterator[str]:
+    """Yield a note for each kind of which far more or fewer come than its attendance says."""
+    for profile in learned.profiles:
+        if not 1.0 / STRANGE <= profile.vehicles <= STRANGE:
+            yield (
+                f"{profile.key}: expected about the vehicles that the attendance makes likely, got "
+                f"{profile.vehicles:.2g} times as many; are the counts vehicles per interval, not "
+                "per hour, and of the right direction?"
+            )
 
 
 def show(result: dict[str, Any], console: Console) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from signalrl.benchmark.controllers import METERING, is_run_folder, parse_contro
 from signalrl.benchmark.diagram import Point, draw, falls_beyond, fit, measure
 from signalrl.benchmark.seeds import parse_seeds
 from signalrl.errors import ConfigError
+from signalrl.files import make_folder
 from signalrl.scenario.catalog import load_scenario
 
 POINTS, PICTURE = "nfd.csv", "nfd.svg"
@@ -25,6 +26,7 @@ def nfd(
     seeds: str,
     jobs: int,
     out: Path,
+    tell: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Measure the diagram of an environment and write it into a folder.
 
@@ -36,6 +38,7 @@ def nfd(
         seeds: Of the episodes with each, as they are written.
         jobs: Episodes at a time.
         out: Folder for ``nfd.csv`` and ``nfd.svg``.
+        tell: Is told of each episode that has ended.
 
     Raises:
         ConfigError: The environment has no demand that could be scaled, or an argument is wrong.
@@ -60,9 +63,9 @@ def nfd(
             f"controller: expected an exported policy, got the run folder {entry.path}; make one "
             f"with: signalrl export {entry.path} -o policy.bundle"
         )
-    points = measure(scenario, settings, entry, loads, parse_seeds(seeds), jobs)
+    make_folder(out)
+    points = measure(scenario, settings, entry, loads, parse_seeds(seeds), jobs, tell)
     diagram = fit(points)
-    out.mkdir(parents=True, exist_ok=True)
     with (out / POINTS).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(Point)])

@@ -10,12 +10,14 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from signalrl.benchmark.programs.event_plan import fixed_logics
 from signalrl.benchmark.programs.logic import write_logics
 from signalrl.errors import ConfigError
 from signalrl.events.turnout import usual_end_s
+from signalrl.files import make_folder
 from signalrl.forecast.days import Part, knows_all_hours, parts_of_day, season_of
 from signalrl.forecast.evening import Period, plan_evening
 from signalrl.forecast.traffic import Window
@@ -45,6 +47,9 @@ def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
     """
     scenario = load_scenario(target)
     season = season_of(scenario)
+    console = Console(stderr=True)
+    for note in season.notes:
+        console.print(f"[yellow]calendar:[/yellow] {escape(str(note))}", highlight=False)
     events = [event for event in season.events if event.begin.date() == day]
     if not events:
         others = sorted({event.begin.date() for event in season.events}, key=lambda d: abs(d - day))
@@ -55,13 +60,14 @@ def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
     else:
         parts = parts_of_day(scenario, season, day)
     network = scenario_network(scenario)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     found: list[dict[str, Any]] = []
     rows: list[tuple[object, ...]] = []
     for number, part in enumerate(parts, 1):
-        periods = plan_evening(
-            scenario, network, season.registry, part.events, part.window, part.anchor_s
-        )
+        with console.status(f"{scenario.name}, {day}: {escape(part.label)}"):
+            periods = plan_evening(
+                scenario, network, season.registry, part.events, part.window, part.anchor_s
+            )
         programs = PROGRAMS.format("" if len(parts) == 1 else f"-{number}")
         write_logics(fixed_logics(network, scenario.timing, periods), out / programs)
         rows += _rows(scenario, network, part.window, periods)

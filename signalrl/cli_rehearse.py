@@ -11,19 +11,24 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from signalrl.errors import ConfigError
 from signalrl.events.scoring import detection, threshold_at
+from signalrl.files import make_folder
 from signalrl.forecast.corrections import DISTRICT, learn_corrections, write_corrections
 from signalrl.forecast.days import season_of
 from signalrl.forecast.problems import WARN
 from signalrl.forecast.rehearsal import Rehearsal, cross_validated, rehearse
+from signalrl.forecast.traffic import PHASES
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.fresh import run_fresh
 
 CORRECTIONS, TERMS = "corrections.csv", "rehearsal.json"
 RECALL = 0.9
+FEW = 10
+"""Evenings before events, or after them, from which on corrections say something."""
 LEAST_LOCKS = 5
 """Evenings on which the district locked, below which nothing is learned of its lock."""
 
@@ -61,9 +66,10 @@ def rehearse_evenings(
         SimulationError: SUMO failed.
     """
     scenario = load_scenario(env, settings={} if end_s is None else {"end_s": end_s})
-    season_of(scenario)
+    for note in season_of(scenario).notes:
+        console.print(f"[yellow]calendar:[/yellow] {escape(str(note))}", highlight=False)
     folder = out / "evenings"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     _same_terms(scenario, draws, out)
     seeds = range(first, first + evenings)
     found = {seed: Rehearsal.read(folder / f"{seed}.npz") for seed in seeds}
@@ -92,7 +98,8 @@ def rehearse_evenings(
             **asdict(detection(odds, happened, WARN)),
             "precision_at_recall_0.9": detection(odds, happened, threshold).precision,
         }
-    return {"env": scenario.name, "evenings": evenings, "scores": scores}
+    phases = dict(zip(PHASES, taught.evenings, strict=True))
+    return {"env": scenario.name, "evenings": evenings, "phases": phases, "scores": scores}
 
 
 def show(found: dict[str, Any], out: Path, console: Console) -> None:
@@ -104,6 +111,13 @@ def show(found: dict[str, Any], out: Path, console: Console) -> None:
             f"right where 90% are found {score['precision_at_recall_0.9']:.0%}",
             highlight=False,
         )
+    for phase, number in found["phases"].items():
+        if number < FEW:
+            console.print(
+                f"[yellow]{phase}: {number} evenings; corrections of fewer than {FEW} are rough"
+                "[/yellow]",
+                highlight=False,
+            )
     console.print(f"corrections: {out / CORRECTIONS}", highlight=False)
 
 

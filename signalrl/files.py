@@ -162,6 +162,23 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f", did you mean {near[0]!r}?" if near else ""
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for results, and those that it lies in; one that is there stays.
+
+    Raises:
+        ConfigError: It can't be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise ConfigError(f"{path}: expected a folder, got a file; name another one") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: expected a folder that can be made, got: {error.strerror}; look at its "
+            "permissions"
+        ) from error
+
+
 def locate(text: str, folder: Path, owner: str) -> Path:
     """Find a file of a scenario: relative to its folder, or inside an installed package.
 

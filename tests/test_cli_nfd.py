@@ -18,7 +18,9 @@ def test_a_diagram_is_measured_written_and_drawn(tmp_path: Path) -> None:
         f"network: {load_scenario('corridor').network_file}\nend_s: 1200\n"
         "demand: {flows: [{from: west_j1, to: j5_east, veh_h: 1000}]}\n"
     )
-    found = nfd(str(scenario), "greedy", (), [0.5, 1.5], "1,", 1, tmp_path / "out")
+    said: list[str] = []
+    found = nfd(str(scenario), "greedy", (), [0.5, 1.5], "1,", 1, tmp_path / "out", said.append)
+    assert [text[-11:] for text in said] == ["1 of 2 left", "0 of 2 left"]
     with (tmp_path / "out" / "nfd.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == found["points"] == 2 * 3  # four times five minutes, without the first
@@ -39,3 +41,10 @@ def test_a_diagram_is_that_of_a_district_that_nobody_holds(tmp_path: Path) -> No
 def test_recorded_traffic_has_no_diagram(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="demand"):
         nfd(str(short_folder(tmp_path)), "greedy", (), [1.0], "1,", 1, tmp_path / "out")
+
+
+def test_a_folder_that_can_not_be_made_is_named_before_anything_runs(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ConfigError, match="file: expected a folder, got a file"):
+        nfd("arena", "greedy", (), [1.0], "1,", 1, file, lambda text: pytest.fail(text))

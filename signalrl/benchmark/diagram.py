@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def measure(
     loads: Sequence[float],
     seeds: Sequence[int],
     jobs: int = 1,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Point]:
     """Drive a scenario with more and more traffic, until it is too much.
 
@@ -70,6 +71,7 @@ def measure(
         loads: Factors on the usual traffic.
         seeds: Of the episodes with each.
         jobs: Episodes at a time.
+        tell: Is told of each episode that has ended.
 
     Raises:
         BenchmarkError: An episode failed.
@@ -100,6 +102,9 @@ def measure(
                 if ended.error is not None:
                     raise BenchmarkError(f"load and seed {ended.key}: {ended.error}")
                 points += points_of(*ended.key, json.loads(results[ended.key].read_text()))
+                del results[ended.key]
+                if tell is not None:
+                    tell(f"load and seed {ended.key}: done, {len(results)} of {len(specs)} left")
     return sorted(points, key=lambda p: (p.load, p.seed))
 
 

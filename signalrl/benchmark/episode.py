@@ -38,6 +38,7 @@ from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
 from signalrl.files import merged
 from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import told_of
 from signalrl.sumo.course import SignalCourse
 from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import Outputs, scenario_network
@@ -139,6 +140,7 @@ class EpisodeResult:
         locked: Whether the district locked, by its diagram; None where that is not known.
         holds: What each gate did, where inflow was metered.
         gates: What the meter saw and decided, likewise.
+        occasion: The event that it is about, in words; None where the environment has none.
     """
 
     metrics: EpisodeMetrics
@@ -160,6 +162,7 @@ class EpisodeResult:
     locked: bool | None
     holds: list[GateHold]
     gates: GateCourse | None
+    occasion: str | None
 
 
 def run_episode(spec: EpisodeSpec) -> EpisodeResult:
@@ -238,6 +241,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             locked=has_locked(scenario.metering, accumulation, outflow_veh_h(trips, edges)),
             holds=holds,
             gates=course,
+            occasion=told_of(scenario, spec.seed),
         )
 
 

@@ -24,7 +24,8 @@ class GateHold:
         waiting: Vehicles that still waited before it at the end.
         held_h: Vehicle-hours lost before it, on its road and outside for want of room there, by
             SUMO's own record. They are part of the delay of the episode.
-        longest_s: How long somebody waited there at most, by the counts of its detectors.
+        longest_s: How long somebody waited there at most while gates held, by the counts of its
+            detectors.
     """
 
     gate: str
@@ -86,13 +87,14 @@ def gate_holds(
             edge = _origin(vehicle)
             if vehicle.attrib["id"] in missing and edge in outside_s:
                 outside_s[edge] += missing[vehicle.attrib["id"]]
+    held = [row for row, q in zip(course.hold_s, course.allowed_veh_h, strict=True) if q >= 0.0]
     return [
         GateHold(
             name,
             round(course.passed_veh[-1][i]),
             round(course.waiting_veh[-1][i]),
             round((lost_s.get(road.id, 0.0) + outside_s[road.id]) / 3600.0, 2),
-            max(row[i] for row in course.hold_s),
+            max((row[i] for row in held), default=0.0),
         )
         for i, (name, road) in enumerate(zip(course.gates, roads, strict=True))
     ]

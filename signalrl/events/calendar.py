@@ -171,6 +171,11 @@ class _Known:
                 judge.note(event.title, f"the same as {_named(other)}")
                 self._kept.events[number] = _completed(other, event)
                 return
+        for _, other in self._kept.near(event):
+            judge.note(
+                event.title,
+                f"at nearly the time of {_named(other)}, under another title; both are counted",
+            )
         self._kept.add(event)
 
     def cancel(self, event: Event, judge: Judge) -> None:

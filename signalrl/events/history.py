@@ -182,7 +182,8 @@ class _Rows:
                 if len(self._unknown) <= MAX_NOTES:
                     self.note(
                         clean(detector) or "a detector without a name",
-                        "expected a road of a venue, got another one; its counts are left out",
+                        "expected a road of a venue, got another one"
+                        f"{suggestion(detector, self.zones)}; its counts are left out",
                     )
         except _TwiceError as error:
             self.twice[cells[places[1]].strip()] += 1
@@ -255,8 +256,8 @@ def _places(path: Path, names: list[str]) -> list[int]:
         if names.count(name) != 1:
             near = suggestion(name, names)
             raise ConfigError(
-                f"{path}: expected a header with {', '.join(COLUMNS)}, got {names.count(name)} "
-                f"columns {name}{near}; add it once"
+                f"{path}: expected a header with {', '.join(COLUMNS)}, each once, got "
+                f"{', '.join(map(clean, names)) or 'none'}{near}; name the columns so"
             )
     return [names.index(name) for name in COLUMNS]
 

@@ -72,13 +72,15 @@ def assign(
         turns: How often ways are sought.
 
     Raises:
-        NetworkError: Nobody passes a signal.
+        NetworkError: Somebody has no way, or nobody passes a signal.
         SimulationError: SUMO's router failed.
     """
     roads = read_roads(scenario, capacity)
     plan = _Plan(traffic)
     begin_s = plan.window.begin_s
-    samples = [plan.samples(find_ways(scenario, plan.trips(0), begin_s=begin_s, seed=1))]
+    ways = find_ways(scenario, plan.trips(0), begin_s=begin_s, seed=1)
+    _check_ways(scenario, plan.trips(0), ways)
+    samples = [plan.samples(ways)]
     found = _assignment(capacity, roads, samples, plan)
     if not found.turning.entries:
         raise NetworkError(
@@ -92,6 +94,18 @@ def assign(
         samples = [*samples, plan.samples(ways)][-TOGETHER:]
         found = _assignment(capacity, roads, samples, plan)
     return found
+
+
+def _check_ways(scenario: Scenario, trips: Sequence[Trip], ways: Sequence[tuple[str, ...]]) -> None:
+    ends = {
+        (trip.origin, trip.destination): bool(way) for trip, way in zip(trips, ways, strict=True)
+    }
+    if missing := [pair for pair, found in ends.items() if not found]:
+        (origin, destination), *_ = missing
+        raise NetworkError(
+            f"{scenario.name}: expected a way from {origin!r} to {destination!r}, found none, as "
+            f"for {len(missing)} of {len(ends)} pairs of ends; signalrl check says where to mend it"
+        )
 
 
 @dataclass(frozen=True, slots=True)

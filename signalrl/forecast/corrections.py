@@ -27,6 +27,8 @@ import numpy.typing as npt
 from signalrl.errors import ConfigError
 from signalrl.files import suggestion
 from signalrl.forecast.traffic import PHASES
+from signalrl.network.capacity import find_movements
+from signalrl.network.model import Network
 from signalrl.scenario.demand_schema import Phase
 from signalrl.scenario.schema import Scenario
 
@@ -110,7 +112,8 @@ class Corrections:
         if missing := sorted(set(places) - set(self.places)):
             raise ConfigError(
                 f"corrections: expected those of the approach {missing[0]!r}, got none"
-                f"{suggestion(missing[0], self.places)}; learn them anew with signalrl rehearse"
+                f"{suggestion(missing[0], self.places)}; they are those of another network: learn "
+                "them anew with signalrl rehearse"
             )
         columns = [self.places.index(name) for name in places]
         ones = np.ones((1, len(columns)), np.float32)
@@ -225,3 +228,15 @@ def corrections_of(scenario: Scenario) -> Corrections | None:
     """Return the corrections that belong to a scenario; raises as :func:`read_corrections`."""
     path = scenario.corrections_file
     return None if path is None else read_corrections(path)
+
+
+def check_corrections(scenario: Scenario, network: Network) -> None:
+    """Make sure that the corrections of a scenario, where it has some, are those of its network.
+
+    Raises:
+        ConfigError: They are not, or can't be read.
+    """
+    found = corrections_of(scenario)
+    if found is not None:
+        approaches = sorted({movement.key[0] for movement in find_movements(network)})
+        found.factors(approaches, np.zeros(1, np.intp))

@@ -20,8 +20,8 @@ from signalrl.scenario.event_demand import (
 )
 from signalrl.scenario.schema import Scenario
 
-LEAVING = timedelta(hours=3)
-"""Until so long after an event its visitors are looked for on the road."""
+COMING = LEAVING = timedelta(hours=3)
+"""From so long before an event, and until so long after it, visitors are looked for on the road."""
 EVENING_S = 4 * 3600.0
 """How much of an evening is loaded where its visitors are still on the road at midnight."""
 

@@ -16,7 +16,7 @@ from signalrl.events.venues import Registry
 from signalrl.forecast.assignment import Assignment, assign
 from signalrl.forecast.corrections import Corrections, corrections_of
 from signalrl.forecast.loading import Loading, load
-from signalrl.forecast.traffic import Traffic, Window, draw_traffic
+from signalrl.forecast.traffic import Parking, Traffic, Window, draw_traffic
 from signalrl.forecast.waves import steady_delay_s
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.network.model import Network
@@ -74,6 +74,7 @@ class Outlook:
         accumulation: Vehicles on the streets between signals, as a mean over the part, ``(parts,
             draws)``.
         outflow_veh_h: Vehicles that are through, of the same shape.
+        parking: How many cars of each event find no space, which is no part of all this.
     """
 
     window: Window
@@ -92,6 +93,7 @@ class Outlook:
     part_s: float
     accumulation: FloatArray
     outflow_veh_h: FloatArray
+    parking: tuple[Parking, ...] = ()
 
     @cached_property
     def ratio(self) -> FloatArray:
@@ -322,6 +324,7 @@ def outlook(
         part_s,
         inside[:, np.unique(turning.hop_approach)].sum(axis=1),
         ended.sum(axis=1) * (3600.0 / part_s),
+        traffic.parking,
     )
 
 

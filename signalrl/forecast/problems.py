@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from signalrl.forecast.forecast import QUANTILES, Outlook
 from signalrl.forecast.turning import VEHICLE_M
+
+FloatArray = npt.NDArray[np.floating[Any]]
 
 WARN = 0.33
 """Probability from which on an approach is warned of: on rehearsed evenings of ``arena`` and
 ``ingolstadt-matchday`` it finds 90 %."""
 _TOLD = 0.2
 """Probability from which on a full road is mentioned."""
+_LIKELY = 0.05
+"""Probability of a problem in a bin from which on the bin belongs to the time of one."""
+_APART_S = 3600.0
+"""Without a problem for so long, another one begins."""
 _BOUNDS = {"EB": "eastbound", "NB": "northbound", "WB": "westbound", "SB": "southbound"}
 
 
@@ -45,17 +52,18 @@ class Problem:
 
     Attributes:
         place: Where.
-        probability: That it is in some bin of the window.
+        probability: That it is in some bin of that time.
         begin: When it begins, in the median of the draws in which it does.
         begin_early: The same at 10 %.
         begin_late: The same at 90 %.
         end: When it ends, in their median.
         ratio: Largest demand over capacity from its begin to its end, in the median of all draws.
         over_capacity: Largest probability that demand exceeds capacity in a bin of that time.
-        queue_m: Longest queue per lane in m, in the median, at least.
+        queue_m: Longest queue per lane in m, in the median, at least; who waits outside of the
+            network or in a car park is in it.
         queue_most_m: The same at 90 %.
         spills_back: Probability that the road is full at some time.
-        lost_veh_h: Vehicle-hours of delay in the window, in the mean.
+        lost_veh_h: Vehicle-hours of delay in that time, in the mean.
     """
 
     place: Place
@@ -97,46 +105,64 @@ def bound_name(name: str) -> str:
 def find_problems(outlook: Outlook, places: Mapping[str, Place]) -> list[Problem]:
     """Return the problems of a window that are warned of, those that cost most first.
 
-    They are ranked by probability times vehicle-hours of delay.
+    They are ranked by probability times vehicle-hours of delay. An approach has one for each time
+    at which it may be at its limit: before an event, and after it.
 
     Args:
         outlook: What may come.
         places: What each approach is called.
     """
     found = []
-    costs = (outlook.queue + outlook.outside).sum(axis=0).mean(axis=1) * outlook.bin_s / 3600.0
+    waiting_h = (outlook.queue + outlook.outside).mean(axis=2) * outlook.bin_s / 3600.0
     for i, edge in enumerate(outlook.approaches):
-        happens = outlook.problem[:, i]
-        some = happens.any(axis=0)
-        if some.mean() < WARN:
-            continue
-        ends = len(happens) - happens[::-1, some].argmax(axis=0)
-        first_s = np.quantile(outlook.onset_s[i, some], QUANTILES, method="nearest")
-        end = int(np.quantile(ends, 0.5, method="nearest"))
-        begin = min(int(first_s[1] // outlook.bin_s), end - 1)
-        ratio = outlook.ratio[begin:end, i]
-        place = places[edge]
-        waiting = (outlook.queue + outlook.outside)[:, i]
-        lanes = outlook.storage[i] * VEHICLE_M / max(place.length_m, 1.0)
-        longest = waiting.max(axis=0) * VEHICLE_M / max(lanes, 1.0)
-        full = (waiting > outlook.storage[i]).any(axis=0)
-        found.append(
-            Problem(
-                place,
-                float(some.mean()),
-                _moment(outlook, first_s[1]),
-                _moment(outlook, first_s[0]),
-                _moment(outlook, first_s[2]),
-                _moment(outlook, end * outlook.bin_s),
-                float(np.median(ratio, axis=1).max()),
-                float((ratio > 1.0).mean(axis=1).max()),
-                float(np.median(longest)),
-                float(np.quantile(longest, 0.9)),
-                float(full.mean()),
-                float(costs[i]),
+        if outlook.problem[:, i].any(axis=0).mean() >= WARN:
+            costs = waiting_h[:, i]
+            of_place = (
+                _problem(outlook, i, places[edge], time, float(costs[time].sum()))
+                for time in _times(outlook.problem[:, i].mean(axis=1), outlook.bin_s)
             )
-        )
-    return sorted(found, key=lambda p: (-p.probability * p.lost_veh_h, p.place.edge))
+            found += [problem for problem in of_place if problem.probability >= WARN]
+    return sorted(found, key=lambda p: (-p.probability * p.lost_veh_h, p.place.edge, p.begin))
+
+
+def _times(odds: FloatArray, bin_s: float) -> Iterator[slice]:
+    """Yield the bins of each time in which there may be a problem."""
+    bins = np.flatnonzero(odds >= _LIKELY)
+    for run in np.split(bins, np.flatnonzero(np.diff(bins) * bin_s > _APART_S) + 1):
+        if len(run):
+            yield slice(int(run[0]), int(run[-1]) + 1)
+
+
+def _problem(outlook: Outlook, i: int, place: Place, time: slice, lost_veh_h: float) -> Problem:
+    """Return the problem of an approach in some bins."""
+    happens = outlook.problem[time, i]
+    some = happens.any(axis=0)
+    first = happens[:, some].argmax(axis=0) + time.start
+    # The first bin knows its begin; the onset knows it to a part, and may lie in the bin before.
+    onset_s, bin_s = outlook.onset_s[i, some], outlook.bin_s
+    exact = (onset_s > (first - 1) * bin_s) & (onset_s <= first * bin_s)
+    first_s = np.quantile(np.where(exact, onset_s, first * bin_s), QUANTILES, method="nearest")
+    ends = time.stop - happens[::-1, some].argmax(axis=0)
+    end = int(np.quantile(ends, 0.5, method="nearest"))
+    begin = min(int(first_s[1] // bin_s), end - 1)
+    ratio = outlook.ratio[begin:end, i]
+    waiting = (outlook.queue + outlook.outside)[time, i]
+    lanes = outlook.storage[i] * VEHICLE_M / max(place.length_m, 1.0)
+    longest = waiting.max(axis=0) * VEHICLE_M / max(lanes, 1.0)
+    return Problem(
+        place,
+        float(some.mean()),
+        _moment(outlook, first_s[1]),
+        _moment(outlook, first_s[0]),
+        _moment(outlook, first_s[2]),
+        _moment(outlook, end * bin_s),
+        float(np.median(ratio, axis=1).max()),
+        float((ratio > 1.0).mean(axis=1).max()),
+        float(np.median(longest)),
+        float(np.quantile(longest, 0.9)),
+        float((waiting > outlook.storage[i]).any(axis=0).mean()),
+        lost_veh_h,
+    )
 
 
 def _moment(outlook: Outlook, after_s: float) -> datetime:

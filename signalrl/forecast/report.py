@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from signalrl.events.event import Event
-from signalrl.forecast.days import LEAVING, Part
+from signalrl.forecast.days import COMING, LEAVING, Part
 from signalrl.forecast.forecast import QUANTILES, Outlook
 from signalrl.forecast.gridlock import Risk
 from signalrl.forecast.places import Map
 from signalrl.forecast.problems import Problem
+from signalrl.forecast.traffic import Parking
 
 ROUND = 3
+TOLD = 0.02
+"""Part of an event's cars without a space from which on that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,22 @@ class DayForecast:
                 found[edge] = max(odds, found.get(edge, 0.0))
         return found
 
+    def notes(self) -> list[str]:
+        """Return what is not in the forecast though the calendar has it, in plain language."""
+        some = (one for outlook in self.outlooks for one in outlook.parking)
+        worst: dict[str, Parking] = {}
+        for one in some:
+            if one.without_space >= TOLD * one.vehicles:
+                worst[one.event] = max(one, worst.get(one.event, one), key=lambda p: p[2])
+        return [one.sentence() for one in worst.values()]
+
     def events(self) -> list[Event]:
         """Return the events of which visitors are on the road on the day, each once."""
         found = {
             event: None
             for part in self.parts
             for event in part.events
-            if event.begin.date() <= self.day <= (event.end + LEAVING).date()
+            if (event.begin - COMING).date() <= self.day <= (event.end + LEAVING).date()
         }
         return list(found)
 
@@ -81,6 +93,7 @@ class DayForecast:
             "quantiles": list(QUANTILES),
             "problems": [problem.to_dict() for problem in self.ranked()],
             "gridlock": [risk.to_dict() for risk in self.risks],
+            "notes": self.notes(),
             "parts": [
                 {
                     "label": part.label,
@@ -105,7 +118,7 @@ def write_forecast(forecast: DayForecast, roads: Map, out: Path) -> list[Path]:
     risks = [risk.sentence() for risk in forecast.risks]
     paths = [out / "forecast.json", out / "problems.txt"]
     paths[0].write_text(json.dumps(data) + "\n", encoding="utf-8")
-    lines = [*risks, *(problems or ["no problem is likely"])]
+    lines = [*risks, *(problems or ["no problem is likely"]), *forecast.notes()]
     paths[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
     if roads.lonlat is not None:
         paths.append(out / "forecast.geojson")

@@ -78,6 +78,24 @@ class Window:
         return np.floor(after_s / self.step_s).astype(np.intp)
 
 
+class Parking(NamedTuple):
+    """Cars of an event, as a mean over the draws, and those of them that find no space.
+
+    These park outside of the network and are in no crowd.
+    """
+
+    event: str
+    vehicles: float
+    without_space: float
+
+    def sentence(self) -> str:
+        """Return it as people would tell it."""
+        return (
+            f"{self.event}: {self.without_space:.0f} of {self.vehicles:.0f} cars find no space in "
+            "the car parks; they are not in this forecast"
+        )
+
+
 class Crowd(NamedTuple):
     """Visitors of one stream in all draws: step and draw of each."""
 
@@ -99,6 +117,7 @@ class Traffic:
         recorded_scale: The same on the recorded ones.
         crowds: Visitors by stream.
         seed: Decides the draws.
+        parking: Of each event that has visitors in the window.
     """
 
     window: Window
@@ -109,6 +128,7 @@ class Traffic:
     recorded_scale: FloatArray
     crowds: Mapping[Stream, Crowd]
     seed: int
+    parking: tuple[Parking, ...] = ()
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -249,8 +269,7 @@ def draw_traffic(
         _recorded(scenario, window),
         stream(seed, "forecast scale").uniform(*of_drawn, draws),
         stream(seed, "forecast scale").uniform(*of_recorded, draws),
-        _crowds(registry, tuple(events), window, draws, seed),
-        seed,
+        *_crowds(registry, tuple(events), window, draws, seed),
     )
 
 
@@ -284,27 +303,35 @@ def _crowds(
     window: Window,
     draws: int,
     seed: int,
-) -> dict[Stream, Crowd]:
+) -> tuple[dict[Stream, Crowd], int, tuple[Parking, ...]]:
+    """Return the visitors, the seed that drew them, and how they find space."""
     found: dict[Stream, list[tuple[IntArray, int]]] = defaultdict(list)
+    parking = []
     for event in events:
+        cars, outside, comes = 0, 0, False
         assert registry is not None
         after_s = event.begin.timestamp() - window.clock.timestamp()
         for draw in range(draws):
             random = stream(seed, f"forecast {draw} {event.uid}")
             turnout = draw_turnout(random, event, registry)
+            cars, outside = cars + turnout.vehicles, outside + turnout.without_space
             for kind, trips in ((1, turnout.arrivals), (2, turnout.departures)):
                 steps = window.step_of(trips.depart_s + after_s)
                 inside = (steps >= 0) & (steps < window.steps)
                 if inside.any():
+                    comes = True
                     for ends, of_way in _by_way(trips, steps, np.flatnonzero(inside)):
                         found[Stream(kind, *ends)].append((of_way, draw))
-    return {
+        if comes:
+            parking.append(Parking(event.title, cars / draws, outside / draws))
+    crowds = {
         key: Crowd(
             np.concatenate([steps for steps, _ in parts]),
             np.repeat([draw for _, draw in parts], [len(steps) for steps, _ in parts]),
         )
         for key, parts in found.items()
     }
+    return crowds, seed, tuple(parking)
 
 
 def _by_way(

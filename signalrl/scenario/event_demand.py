@@ -155,7 +155,7 @@ def draw_event_traffic(
         end_s: The same of who departs then or later.
         seed: Decides everything.
     """
-    if stream(seed, "happens").uniform() >= traffic.probability:
+    if not _happens(traffic, seed):
         return
     first, last = (later(occasion.clock, time_s) for time_s in (begin_s, end_s))
     for event in events_around(season, first, last):
@@ -167,6 +167,20 @@ def draw_event_traffic(
             for vehicle in _vehicles(f"event_{digest}_{name}", trips, after_s):
                 if begin_s <= vehicle.depart_s < end_s:
                     yield vehicle
+
+
+def told_of(scenario: Scenario, seed: int) -> str | None:
+    """Return what the episode of a seed is about, in words; None where a scenario has no events."""
+    if scenario.events is None:
+        return None
+    occasion = draw_occasion(load_season(scenario), scenario.events, scenario.begin_s, seed)
+    if not _happens(scenario.events, seed):
+        return f"no event, on {occasion.event.begin:%Y-%m-%d}"
+    return f"{occasion.event.title}, {occasion.event.begin:%Y-%m-%d %H:%M}, {occasion.phase}"
+
+
+def _happens(traffic: EventTraffic, seed: int) -> bool:
+    return bool(stream(seed, "happens").uniform() < traffic.probability)
 
 
 def realise(season: Season, traffic: EventTraffic, event: Event, seed: int) -> Turnout:

@@ -16,6 +16,7 @@ from signalrl.network.timing import TimingRules
 from signalrl.scenario.catalog import FILE
 from signalrl.scenario.demand_schema import Demand
 from signalrl.scenario.event_demand import Season, load_season
+from signalrl.scenario.plausible import implausible
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.programs import stored_programs
 from signalrl.sumo.reader import build_network, load_net, selection, stored_signals
@@ -82,12 +83,14 @@ def check_scenario(scenario: Scenario) -> Report:
     net = load_net(scenario.network_file)
     if scenario.demand is not None:
         findings += check_ways(net, _ways_of(scenario.demand), FILE)
+    season = None
     if scenario.events is not None:
         season = load_season(scenario)
         findings += check_ways(
             net, _ways_of_visitors(season, scenario.events.vehicle.vclass), scenario.events.venues
         )
         findings += [Finding("warning", "calendar", str(note)) for note in season.notes]
+    findings += [Finding("warning", *one) for one in implausible(scenario, season)]
     if scenario.metering is not None:
         findings += check_gates(net, scenario.metering.gates, FILE)
     return replace(found, findings=(*found.findings, *findings))

@@ -124,6 +124,8 @@ def test_what_two_sources_have_counts_once_and_is_completed(tmp_path: Path) -> N
     ] == ["City against Rovers", "Fireworks"]
     assert {event.attendance for event in found.events} == {9000, 3000}
     assert any("the same as 'City against Rovers'" in note.message for note in found.notes)
+    (note,) = (note for note in found.notes if note.entry == "Fireworks")
+    assert "at nearly the time of 'City against Rovers'" in note.message
 
 
 BAD = [

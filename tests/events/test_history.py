@@ -63,9 +63,9 @@ def test_a_broken_row_is_noted_and_the_rest_is_read(tmp_path: Path, row: str, wh
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "columns time"),
-        ("time,detector\n", "columns vehicles"),
-        ("time,detector,vehicles,time\n", "2 columns time"),
+        ("", "expected a header with time, detector, vehicles, each once, got none"),
+        ("time,detector\n", "got time, detector;"),
+        ("time,detector,vehicles,time\n", "got time, detector, vehicles, time"),
         (HEAD, "expected counts at a road of a venue"),
         (HEAD + "2026-05-09T18:00,elsewhere,1\n", "expected counts at a road of a venue"),
         (HEAD + "2026-05-09T18:00,n_in,1\n", "several intervals"),

@@ -218,7 +218,9 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     file.write_text(text)
     command = ["rehearse", str(folder), "--evenings", "2", "--draws", "20", "--out", str(out)]
     assert main(command) == 0
-    assert "with corrections: found" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "with corrections: found" in said
+    assert "corrections of fewer than 10 are rough" in said
     first = Rehearsal.read(out / "evenings" / "1.npz")
     assert first is not None
     assert main(command) == 0  # nothing is driven again
@@ -241,7 +243,18 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     assert main(command) == 2
     assert "expected the terms of a rehearsal" in capsys.readouterr().err
 
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "corrections.csv").write_text(HEAD + "a,ingress,1,1,3\na,egress,1,1,3\n")
+    shutil.copy(other / "corrections.csv", folder)
+    file.write_text(file.read_text().replace("  corrections: corrections.csv\n", ""))
+    file.write_text(
+        file.read_text().replace("events:\n", "events:\n  corrections: corrections.csv\n", 1)
+    )
+    assert main(["check", str(folder)]) == 1
+    assert "those of another network" in " ".join(capsys.readouterr().out.split())
     shutil.copy(out / "corrections.csv", folder)
+    assert main(["check", str(folder)]) == 0
     assert load_scenario(str(folder)).corrections_file == folder / "corrections.csv"
     (folder / "corrections.csv").unlink()
     with pytest.raises(ConfigError, match=r"corrections\.csv"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from signalrl.cli import main
-from signalrl.errors import ConfigError
+from signalrl.errors import ConfigError, NetworkError
 from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day, season_of
@@ -295,6 +296,59 @@ def test_a_problem_in_an_hour_that_comes_twice_has_its_own_zone() -> None:
             assert getattr(one, name).timestamp() - clock.timestamp() == after_s
 
 
+def test_each_time_of_an_approach_is_a_problem_of_its_own() -> None:
+    long = Window(WINDOW.clock, 0.0, 10_800.0)
+    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], long, DRAWS)
+    judged, onset_s = np.zeros_like(look.judged), np.full_like(look.onset_s, np.nan)
+    place = ROADS.places[look.approaches[0]]
+    judged[[1, 2, 9, 10], 0] = 1e4
+    judged[6, 0, 0] = 1e4  # one draw alone
+    onset_s[0] = 900.0
+    found = find_problems(replace(look, judged=judged, onset_s=onset_s), ROADS.places)
+    assert {problem.place for problem in found} == {place}
+    times = sorted(
+        tuple(round((moment.timestamp() - long.clock.timestamp()) / 900.0) for moment in ends)
+        for ends in ((one.begin, one.end) for one in found)
+    )
+    assert times == [(1, 3), (9, 11)]
+    waiting_h = (look.queue + look.outside)[:, 0].mean(axis=1) / 4.0
+    lost = {one.begin: one.lost_veh_h for one in found}
+    assert lost[min(lost)] == pytest.approx(waiting_h[1:3].sum())
+
+
+def test_who_finds_no_way_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "arena"
+    shutil.copytree(SCENARIO.folder, folder)
+    text = (folder / "venues.yaml").read_text()
+    turned = text.replace("inbound: west2_a2, outbound: a2_west2", "inbound: a2_west2, outbound: x")
+    assert turned != text
+    (folder / "venues.yaml").write_text(turned.replace("outbound: x", "outbound: west2_a2"))
+    scenario = load_scenario(folder)
+    season = load_season(scenario)
+    with pytest.raises(NetworkError, match=r"expected a way from '.*', found none, as for \d+ of"):
+        look_ahead(scenario, NETWORK, season.registry, [EVENT], WINDOW, 4)
+
+
+def test_cars_without_a_space_are_told_of(tmp_path: Path) -> None:
+    folder = tmp_path / "arena"
+    shutil.copytree(SCENARIO.folder, folder)
+    text = (folder / "venues.yaml").read_text()
+    (folder / "venues.yaml").write_text(re.sub(r"spaces: \d+", "spaces: 500", text))
+    scenario = load_scenario(folder)
+    season = load_season(scenario)
+    event = next(one for one in season.events if one.uid == EVENT.uid)
+    look = look_ahead(scenario, NETWORK, season.registry, [event], WINDOW, 4)
+    (one,) = look.parking
+    assert one.vehicles - one.without_space == pytest.approx(500)
+    part = parts_of_day(scenario, season, event.begin.date())
+    told = DayForecast("arena", event.begin.date(), 4, 0, part, (look,), ((),)).notes()
+    assert told == [one.sentence()]
+    assert f"{one.without_space:.0f} of {one.vehicles:.0f} cars find no space" in told[0]
+    usual = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, 4)
+    told = DayForecast("arena", EVENT.begin.date(), 4, 0, part, (usual,), ((),)).notes()
+    assert told == []
+
+
 def test_a_day_outside_of_the_season_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"expected a day of the season, .*got 2029-09-15"):
         parts_of_day(SCENARIO, SEASON, date(2029, 9, 15))
@@ -327,6 +381,10 @@ def test_an_evening_goes_on_after_midnight() -> None:
     told = [DayForecast("arena", clock.date() + timedelta(days=n), 8, 0, of, (), ()).events()
             for n, of in enumerate(parts)]  # fmt: skip
     assert told == [[late], [late], []]
+    begin = datetime.combine(clock.date() + timedelta(days=1), time(0), clock.tzinfo)
+    early = replace(EVENT, begin=begin, end=begin + timedelta(hours=1))
+    part = parts_of_day(SCENARIO, replace(SEASON, events=(early,)), clock.date())
+    assert DayForecast("arena", clock.date(), 8, 0, part, (), ()).events() == [early]
 
 
 def test_recorded_and_drawn_traffic_keep_their_own_factors() -> None:

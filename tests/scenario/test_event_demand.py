@@ -12,7 +12,7 @@ import pytest
 from signalrl.errors import ConfigError
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.demand import EpisodeDemand, draw_episode
-from signalrl.scenario.event_demand import load_season, realise
+from signalrl.scenario.event_demand import load_season, realise, told_of
 from signalrl.scenario.schema import Scenario
 
 VENUES = """
@@ -173,6 +173,15 @@ def test_vehicles_of_different_venues_have_names_of_their_own(folder: Path) -> N
 
 def test_a_season_may_be_open_ended(folder: Path) -> None:
     assert len(load_season(scenario(folder, {"events": {"last_day": "9999-12-31"}})).events) == 2
+
+
+def test_an_episode_says_what_it_is_about(folder: Path) -> None:
+    seen = {told_of(scenario(folder), seed) for seed in range(20)}
+    assert "A match, 2026-05-09 18:30, egress" in seen
+    assert len(seen) == 4
+    quiet = scenario(folder, {"events": {"probability": 0}})
+    assert told_of(quiet, 1) in {"no event, on 2026-05-09", "no event, on 2026-05-23"}
+    assert told_of(load_scenario("single"), 1) is None
 
 
 def test_a_season_ends_by_the_clocks_of_its_venues(folder: Path) -> None:

@@ -147,6 +147,7 @@ def test_gates_that_can_not_stand_there_are_found(
 
 
 VENUES = """
+zone: Europe/Berlin
 venues:
   arena:
     capacity: 100
