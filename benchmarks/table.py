@@ -125,6 +125,29 @@ def published(suite: str) -> str:
     return table(["map", "best classical, here", "to theirs", *names], rows)
 
 
+def forecasting() -> str:
+    """Return how good forecasts are, a column per environment and one without corrections."""
+    scores = load(RESULTS / "forecasting" / "scores.json")
+    names = [name for name in scores["forecast"] if name != "all"]
+    columns = {name: scores["forecast"][name] for name in (*names, "all")}
+    columns["all, without corrections"] = scores["uncorrected"]["all"]
+    measures: dict[str, Callable[[dict[str, float]], str]] = {
+        "evenings": lambda s: f"{s['evenings']}",
+        "approaches with a problem": lambda s: f"{s['problems']:.0%}",
+        "found, of those with a problem (recall)": lambda s: f"{s['recall']:.1%}",
+        "right, of the warnings (precision)": lambda s: f"{s['precision']:.1%}",
+        "precision where the threshold finds 90%": lambda s: f"{s['precision_at_recall_0.9']:.1%}",
+        "error of the onset, median, min (steps of 5)": lambda s: f"{s['onset_error_min']:g}",
+    }
+    for what, told in (("arrived", "counts of 15 min"), ("waiting", "queues")):
+        measures[f"{told} in the 80 % interval"] = lambda s, w=what: f"{s[f'{w}_coverage']:.0%}"
+        measures[f'pinball loss of {told}, beside "no event"'] = lambda s, w=what: (
+            f"{-s[f'{w}_pinball_less']:+.0%}"
+        )
+    rows = [[name, *(tell(s) for s in columns.values())] for name, tell in measures.items()]
+    return table(["", *columns], rows)
+
+
 def stepping() -> str:
     """Return what a step costs, a row per map."""
     rows = []
@@ -177,6 +200,7 @@ def tables() -> dict[Path, dict[str, Callable[[], str]]]:
     return {
         ROOT / "README.md": {"results": trained},
         ROOT / "docs/design.md": {"stepping": stepping},
+        ROOT / "docs/forecast.md": {"forecasting": forecasting},
         ROOT / "docs/results.md": results,
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from signalrl.errors import ConfigError
@@ -94,6 +95,7 @@ def min_green_s(signal: Signal, phase: int, rules: TimingRules) -> float:
     return math.ceil(max(rules.min_green_s, WALK_S if walks else 0.0))
 
 
+@lru_cache(maxsize=8192)  # designs of plans ask for the same ones ten thousand times
 def transition(signal: Signal, start: int, end: int, rules: TimingRules) -> tuple[Interval, ...]:
     """Return the states between two phases of a signal: walk clearance, yellow, red clearance.
 
