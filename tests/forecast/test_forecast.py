@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from signalrl.errors import ConfigError, NetworkError
 from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day, season_of
-from signalrl.forecast.forecast import PARTS, QUANTILES, look_ahead, onset_bins
+from signalrl.forecast.forecast import PARTS, QUANTILES, Outlook, look_ahead, onset_bins
 from signalrl.forecast.pictures import timeline_figure
 from signalrl.forecast.places import read_map
 from signalrl.forecast.problems import WARN, find_problems
@@ -41,8 +42,13 @@ DRAWS = 24
 ROADS = read_map(SCENARIO, NETWORK)
 
 
+@cache
+def the_evening() -> Outlook:
+    return look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+
+
 def test_an_event_makes_problems_that_a_usual_evening_has_not() -> None:
-    busy = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    busy = the_evening()
     usual = look_ahead(SCENARIO, NETWORK, SEASON.registry, [], WINDOW, DRAWS)
     exits = [i for i, edge in enumerate(busy.approaches) if edge.startswith("park_")]
     assert busy.problem[:, exits].any(axis=0).mean() > 0.9
@@ -61,7 +67,7 @@ def test_a_problem_begins_with_the_first_quarter_of_an_hour_that_is_one() -> Non
 
 
 def test_whoever_has_a_problem_in_a_bin_has_an_onset_before_its_end() -> None:
-    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    look = the_evening()
     some = look.problem.any(axis=0)
     first_s = look.problem.argmax(axis=0) * look.bin_s
     assert (look.onset_s[some] <= first_s[some]).all()
@@ -233,7 +239,7 @@ def test_what_is_loaded_before_a_window_is_on_the_road_at_its_begin() -> None:
     before_s = 3600.0
     late = Window(later(WINDOW.clock, before_s), 0.0, WINDOW.end_s - before_s)
     args = SCENARIO, NETWORK, SEASON.registry, [EVENT]
-    whole = look_ahead(*args, WINDOW, DRAWS)
+    whole = the_evening()
     tail = look_ahead(*args, late, DRAWS, before_s=before_s)
     alone = look_ahead(*args, late, DRAWS)
     first = round(before_s / whole.bin_s)
@@ -247,7 +253,7 @@ def test_what_is_loaded_before_a_window_is_on_the_road_at_its_begin() -> None:
 
 def test_a_road_that_is_full_wants_more_than_it_can_let_out() -> None:
     """Who has no room to enter, or waits since before the bin, wants to pass in it too."""
-    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    look = the_evening()
     most = look.capacity_veh_h[:, :, None] * look.bin_s / 3600.0
     crowded = look.outside > 2 * most
     assert crowded.any(), "nobody waits outside"
@@ -258,7 +264,7 @@ def test_a_road_that_is_full_wants_more_than_it_can_let_out() -> None:
 
 
 def test_the_ratio_of_a_problem_is_one_of_its_own_time() -> None:
-    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    look = the_evening()
     problems = find_problems(look, ROADS.places)
     wanting = look.wanting.copy()
     late = 0
@@ -285,7 +291,7 @@ def test_a_road_on_the_map_is_as_long_as_in_the_model(name: str) -> None:
 
 def test_a_problem_in_an_hour_that_comes_twice_has_its_own_zone() -> None:
     zone = ZoneInfo("Europe/Berlin")
-    look = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, DRAWS)
+    look = the_evening()
     # 02:55 in summer, so that all that follows comes after the change.
     clock = datetime(2026, 10, 25, 2, 55, tzinfo=zone)
     moved = replace(look, window=replace(WINDOW, clock=clock))
