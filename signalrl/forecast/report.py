@@ -69,7 +69,9 @@ class DayForecast:
         worst: dict[str, Parking] = {}
         for one in some:
             if one.without_space >= TOLD * one.vehicles:
-                worst[one.event] = max(one, worst.get(one.event, one), key=lambda p: p[2])
+                worst[one.event] = max(
+                    one, worst.get(one.event, one), key=lambda p: p.without_space
+                )
         return [one.sentence() for one in worst.values()]
 
     def events(self) -> list[Event]:

@@ -262,6 +262,7 @@ def draw_traffic(
         )
     of_drawn = scenario.demand.scale_range if scenario.demand else (1.0, 1.0)
     of_recorded = scenario.scale_range or (1.0, 1.0)
+    crowds, parking = _crowds(registry, tuple(events), window, draws, seed)
     return Traffic(
         window,
         draws,
@@ -269,7 +270,9 @@ def draw_traffic(
         _recorded(scenario, window),
         stream(seed, "forecast scale").uniform(*of_drawn, draws),
         stream(seed, "forecast scale").uniform(*of_recorded, draws),
-        *_crowds(registry, tuple(events), window, draws, seed),
+        crowds,
+        seed,
+        parking,
     )
 
 
@@ -303,8 +306,8 @@ def _crowds(
     window: Window,
     draws: int,
     seed: int,
-) -> tuple[dict[Stream, Crowd], int, tuple[Parking, ...]]:
-    """Return the visitors, the seed that drew them, and how they find space."""
+) -> tuple[dict[Stream, Crowd], tuple[Parking, ...]]:
+    """Return the visitors, and how many of each event find no space."""
     found: dict[Stream, list[tuple[IntArray, int]]] = defaultdict(list)
     parking = []
     for event in events:
@@ -331,7 +334,7 @@ def _crowds(
         )
         for key, parts in found.items()
     }
-    return crowds, seed, tuple(parking)
+    return crowds, tuple(parking)
 
 
 def _by_way(

@@ -12,9 +12,9 @@ from signalrl.scenario.event_demand import Season
 from signalrl.scenario.schema import Scenario
 
 FEWEST_VEH_H = 60.0
-"""An exit of a car park that lets fewer out is given per minute, or it is none."""
+"""An exit of a car park that lets fewer out may be given per minute."""
 MOST_VEH_H = 2000.0
-"""No exit lets more out, whatever its lanes."""
+"""Four lanes of a car park let out as many."""
 SHORTEST_LEAD_S = 120.0
 """Nobody's episode begins so shortly before an event's beginning."""
 
