@@ -23,6 +23,8 @@ from signalrl.benchmark.diagram import MINUTES, fit, points_of
 from signalrl.benchmark.diagram import draw as draw_diagram
 from signalrl.benchmark.figures import STYLE
 from signalrl.benchmark.statistics import bootstrap_mean
+from signalrl.network.gridlock import Diagram
+from signalrl.scenario.catalog import load_scenario
 
 Pair = tuple[dict[str, Any], dict[str, Any]]
 COLUMNS = (
@@ -32,15 +34,19 @@ COLUMNS = (
 
 
 def pairs(run: Path, env: str, controller: str) -> dict[int, Pair]:
-    """Return the results without and with metering, by seed; of those that the benchmark has.
+    """Return the results without and with metering, by seed; of those that the last run asked for.
 
-    Evenings of settings that have changed leave files behind, but no rows.
+    A folder may hold evenings of other settings or seeds, too.
     """
     both = (controller, f"{controller}{METERING}")
+    summary = read_summary(run)
+    known = summary["environments"].get(env, {"controllers": ()})["controllers"]
+    if missing := [name for name in both if name not in known]:
+        raise SystemExit(f"{run}: expected {' and '.join(both)} in {env}, got no {missing[0]}")
     with (run / "episodes.csv").open(newline="") as file:
         rows = [(row["controller"], int(row["seed"])) for row in csv.DictReader(file)
                 if row["env"] == env]  # fmt: skip
-    seeds = sorted({seed for _, seed in rows})
+    seeds = sorted({seed for _, seed in rows} & set(summary["seeds"]))
     if alone := [seed for seed in seeds if sum((one, seed) in rows for one in both) == 1]:
         print(f"without a partner: seeds {alone}", file=sys.stderr)
     return {
@@ -50,6 +56,22 @@ def pairs(run: Path, env: str, controller: str) -> dict[int, Pair]:
         for seed in seeds
         if all((one, seed) in rows for one in both)
     }
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """Return what the last run of a benchmark was about."""
+    found: dict[str, Any] = json.loads((run / "summary.json").read_text())
+    return found
+
+
+def diagram_of(run: Path, env: str) -> Diagram:
+    """Return the diagram by which the evenings of an environment were judged."""
+    (own,) = [
+        one["env"] for one in read_summary(run)["suite"]["environments"] if one["name"] == env
+    ]
+    metering = load_scenario(own).metering
+    assert metering is not None
+    return metering.diagram
 
 
 def seeds_table(found: dict[int, Pair]) -> str:
@@ -148,7 +170,6 @@ def main() -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("--env", default="arena-xl-ingress")
     parser.add_argument("--controller", default="greedy-adaptive")
-    parser.add_argument("--critical-veh", type=float, default=425.0)
     parser.add_argument("--seed", type=int, help="the evening that is drawn")
     parser.add_argument("--rows", type=Path, help="file for what became of each evening")
     parser.add_argument("--pictures", type=Path, default=Path("docs/images"))
@@ -161,15 +182,15 @@ def main() -> int:
         print(f"expected one of the seeds {sorted(found)}, got {arguments.seed}", file=sys.stderr)
         return 1
     points = [point for seed, (plain, _) in found.items() for point in points_of(1.0, seed, plain)]
-    diagram = fit(points)
-    print(seeds_table(found), gates_table(found), difference(found), diagram, sep="\n\n")
+    print(seeds_table(found), gates_table(found), difference(found), fit(points), sep="\n\n")
     if arguments.rows is not None:
         write_rows(found, arguments.rows)
     if arguments.seed is not None:
         title = f"{arguments.env} under {arguments.controller}, seed {arguments.seed}"
-        draw(found[arguments.seed], arguments.critical_veh, title, arguments.pictures)
+        judged_by = diagram_of(arguments.run, arguments.env)
+        draw(found[arguments.seed], judged_by.critical_veh, title, arguments.pictures)
         name = f"{arguments.env} under {arguments.controller}"
-        draw_diagram(points, diagram, name, arguments.pictures / "nfd.svg")
+        draw_diagram(points, judged_by, name, arguments.pictures / "nfd.svg")
     return 0
 
 

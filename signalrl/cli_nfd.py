@@ -63,6 +63,8 @@ def nfd(
             f"controller: expected an exported policy, got the run folder {entry.path}; make one "
             f"with: signalrl export {entry.path} -o policy.bundle"
         )
+    if len(set(loads)) < len(loads):
+        raise ConfigError(f"load: expected every load once, got {', '.join(map(str, loads))}")
     make_folder(out)
     points = measure(scenario, settings, entry, loads, parse_seeds(seeds), jobs, tell)
     diagram = fit(points)

@@ -38,6 +38,11 @@ def test_a_diagram_is_that_of_a_district_that_nobody_holds(tmp_path: Path) -> No
         nfd("arena", f"policy={tmp_path / 'run'}", (), [1.0], "1,", 1, tmp_path)
 
 
+def test_a_load_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"expected every load once, got 1.0, 1.0"):
+        nfd("arena", "greedy", (), [1.0, 1.0], "1,", 1, tmp_path)
+
+
 def test_recorded_traffic_has_no_diagram(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="demand"):
         nfd(str(short_folder(tmp_path)), "greedy", (), [1.0], "1,", 1, tmp_path / "out")

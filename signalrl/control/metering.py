@@ -30,6 +30,8 @@ OPEN = math.inf
 """The rate of a gate that holds nobody."""
 FEW = 3.0
 """A queue of so many vehicles per lane is gone."""
+DRIVE_S = 20.0
+"""Who passes a gate so soon did not wait: the time that its road takes at 30 km/h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class MeteringRules:
         interval_s: Time between two decisions.
         least_veh_h: Vehicles that a lane lets pass at least, one per minute: while a junction
             inside is blocked, nothing helps but to let hardly anybody in.
-        most_veh_h: Vehicles that a lane lets pass at most, one per green; with a cycle of 4 s.
+        most_veh_h: Vehicles that a lane lets pass at most while it holds, one per green; with a
+            cycle of 4 s. A gate that may let so many pass into a district with room is open.
         longest_hold_s: Nobody is held longer, as far as the lanes of the gate let out in time.
         stale_s: A reading that is older than this is none.
     """
@@ -141,6 +144,8 @@ class Meter:
             self._before = None  # what was counted before can't be compared any more
             self._open()
             return
+        if self._before is not None and reading.time_s <= self._before.time_s:
+            return  # nothing new
         for i, queue in enumerate(self._queues):
             queue.see(reading.time_s, reading.passed_veh[i], reading.waiting_veh[i])
             self.hold_s[i] = queue.head_waits_s(reading.time_s)
@@ -149,10 +154,9 @@ class Meter:
         if before is None:
             self._open()
             return
-        is_full = reading.accumulation_veh >= self._rules.begin_share * self._rules.setpoint_veh
-        is_queue_gone = bool((reading.waiting_veh <= FEW * self._lanes).all())
+        is_full = self._is_full(reading)
         if self.holds:
-            goes_on = is_full or not is_queue_gone
+            goes_on = is_full or not self._is_queue_gone(reading, before)
         else:
             goes_on = is_full and any(a <= now_s < b for a, b in self._armed_s)
         if goes_on:
@@ -160,13 +164,21 @@ class Meter:
         else:
             self._open()
 
+    def _is_full(self, reading: Reading) -> bool:
+        return reading.accumulation_veh >= self._rules.begin_share * self._rules.setpoint_veh
+
+    def _is_queue_gone(self, reading: Reading, before: Reading) -> bool:
+        """Whether hardly anybody stands before the gates, beside those who drive up to them."""
+        flow_veh_s = (reading.passed_veh - before.passed_veh) / (reading.time_s - before.time_s)
+        return bool((reading.waiting_veh <= FEW * self._lanes + DRIVE_S * flow_veh_s).all())
+
     def _hold(self, now_s: float, reading: Reading, before: Reading) -> None:
         """Decide how many may pass, and split them."""
         rules, most = self._rules, self._rules.most_veh_h * self._lanes
         passed = reading.passed_veh - before.passed_veh
         wanted = reading.waiting_veh + passed
         least = rules.least_veh_h * self._lanes
-        hours = max(reading.time_s - before.time_s, 1.0) / 3600.0
+        hours = (reading.time_s - before.time_s) / 3600.0
         if self.holds:
             # Where fewer come than may pass, what is allowed must not run ahead of them: it would
             # take long to come back when more do.
@@ -183,7 +195,10 @@ class Meter:
         due = np.array([queue.came_before(due_s) for queue in self._queues]) - reading.passed_veh
         floor = np.maximum(needed, due / hours)
         rates = share(self.allowed_veh_h, wanted, np.minimum(floor, most), most)
-        self.rates_veh_h = np.where(floor > most, OPEN, np.maximum(rates, least))
+        # More than the most comes by an open gate alone: where somebody must not wait longer, and
+        # where there is room inside and no reason to hold the queue that is left.
+        opens = (floor > most) | ((rates >= most - 1e-6) & (not self._is_full(reading)))
+        self.rates_veh_h = np.where(opens, OPEN, np.maximum(rates, least))
 
     def _open(self) -> None:
         self.allowed_veh_h = OPEN

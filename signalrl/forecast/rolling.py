@@ -79,19 +79,30 @@ def roll_forward(
         kind: 1 for those who arrive, counted where they enter the network; 2 for those who leave,
             counted at the exits of car parks.
         counts: Counts by edge from the begin of the window on, ``(intervals,)``; only intervals
-            that are over, NaN where one is missing. The usual traffic that begins on an edge is
-            counted there, too.
+            that are over, NaN where one is missing: a detector that is dead and says 0 would speak
+            against everybody who came. The usual traffic that begins on an edge is counted there,
+            too.
         interval_s: Length of an interval in s, a multiple of the window's steps.
 
     Returns:
         As many draws as before, those that fit more than once.
 
     Raises:
-        ValueError: There are more intervals than the window has, or a count is below 0.
+        ValueError: There are more intervals than the window has, or of another length than a
+            multiple of its steps, a count is below 0, or nobody sets off on an edge.
     """
     rolling = Rolling(traffic.draws)
     per_interval = round(interval_s / traffic.window.step_s)
+    if per_interval < 1 or abs(per_interval * traffic.window.step_s - interval_s) > 1e-6:
+        raise ValueError(
+            f"interval_s: expected a multiple of {traffic.window.step_s:g} s, got {interval_s:g}"
+        )
+    known = {one.origin for one in traffic.streams}
     for edge, seen in sorted(counts.items()):
+        if edge not in known:
+            raise ValueError(f"counts of {edge}: expected an edge on which somebody sets off")
+        if not len(seen):
+            continue
         steps = traffic.visitors(kind, [edge])[: len(seen) * per_interval]
         if len(steps) < len(seen) * per_interval:
             raise ValueError(

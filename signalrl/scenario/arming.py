@@ -23,7 +23,11 @@ MARGIN_S = 900.0
 
 
 def armed_times(
-    scenario: Scenario, season: Season, occasion: Occasion, diagram: Diagram
+    scenario: Scenario,
+    season: Season,
+    occasion: Occasion,
+    diagram: Diagram,
+    recorded_s: npt.ArrayLike = (),
 ) -> tuple[tuple[float, float], ...]:
     """Return from when to when gates may begin to hold, in simulated s.
 
@@ -36,9 +40,13 @@ def armed_times(
         season: The calendar.
         occasion: Says which time of which day simulated second 0 is.
         diagram: What the district discharges.
+        recorded_s: When recorded vehicles set off. Gates don't hold them, and yet they fill it.
     """
     bounds = np.arange(scenario.begin_s - BEFORE_S, scenario.end_s + BIN_S, BIN_S)
-    coming = _usual(scenario, occasion, bounds) + _visitors(season, occasion, bounds)
+    coming = _usual(scenario, occasion, bounds)
+    coming += np.mean(scenario.scale_range or 1.0) * np.histogram(recorded_s, bounds)[0]
+    if scenario.events is not None and scenario.events.probability > 0.0:
+        coming += _visitors(season, occasion, bounds)
     waiting = 0.0
     found: list[tuple[float, float]] = []
     for begin, vehicles in zip(bounds[:-1], coming, strict=True):
@@ -53,14 +61,12 @@ def armed_times(
 
 
 def _usual(scenario: Scenario, occasion: Occasion, bounds: FloatArray) -> FloatArray:
-    """Return the vehicles of any day that set off between bounds, as a mean.
-
-    Recorded trips don't count: gates hold drawn traffic alone.
-    """
+    """Return the vehicles of any day that are drawn and set off between bounds, as a mean."""
     if scenario.demand is None:
         return np.zeros(len(bounds) - 1)
-    scales = scenario.scale_range or scenario.demand.scale_range
-    veh_h = sum(scales) / 2.0 * sum(flow.veh_h for flow in scenario.demand.flows)
+    veh_h = (
+        sum(scenario.demand.scale_range) / 2.0 * sum(flow.veh_h for flow in scenario.demand.flows)
+    )
     midnight_s = wall_offset_s(occasion.clock, scenario.begin_s)
     middles = (bounds[:-1] + bounds[1:]) / 2.0
     factors = profile_factors(scenario.demand.profile, middles, midnight_s)

@@ -40,12 +40,14 @@ class EpisodeDemand:
 
     Attributes:
         route_files: SUMO route files, fixed ones first.
+        drawn_files: Those of them that were drawn for this episode.
         scale: SUMO's factor on the traffic of the fixed ones (``--scale``).
         sumo_seed: SUMO's seed, 1 to 2**31 - 1.
         occasion: The event that it is about, where the scenario has events.
     """
 
     route_files: tuple[Path, ...]
+    drawn_files: tuple[Path, ...]
     scale: float
     sumo_seed: int
     occasion: Occasion | None = None
@@ -75,7 +77,7 @@ def draw_episode(
     """
     if seed < 0:
         raise ConfigError(f"expected a seed of 0 or more, got {seed}")
-    routes, scale = scenario.route_files, 1.0
+    scale, drawn_files = 1.0, tuple[Path, ...]()
     if scenario.scale_range is not None:
         scale = float(stream(seed, "scale").uniform(*scenario.scale_range))
     kinds: dict[str, VehicleType] = {}
@@ -96,8 +98,9 @@ def draw_episode(
     if kinds:
         drawn = folder / ROUTES
         drawn.write_text("".join(routes_xml(kinds, sorted(vehicles), scale)), encoding="utf-8")
-        routes = (*routes, drawn)
-    return EpisodeDemand(routes, scale, 1 + seed % (2**31 - 1), occasion)
+        drawn_files = (drawn,)
+    routes = (*scenario.route_files, *drawn_files)
+    return EpisodeDemand(routes, drawn_files, scale, 1 + seed % (2**31 - 1), occasion)
 
 
 def _entering(vehicle: Vehicle, entries: Mapping[str, str]) -> Vehicle:

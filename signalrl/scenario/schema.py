@@ -135,6 +135,11 @@ class ScenarioFile(Strict):
                 "decision_interval_s: expected a multiple of sumo.step_length_s "
                 f"({self.sumo.step_length_s:g}), got {self.decision_interval_s:g}"
             )
+        if self.metering is not None and self.decision_interval_s > 60.0:
+            raise ValueError(
+                "decision_interval_s: expected at most 60 beside metering, whose gates decide once "
+                f"per minute, got {self.decision_interval_s:g}"
+            )
         decisions = (self.end_s - self.begin_s) / self.decision_interval_s
         if abs(decisions - round(decisions)) > 1e-9:
             raise ValueError(

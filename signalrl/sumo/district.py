@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from signalrl.network.gridlock import core_edges, locked
 from signalrl.network.model import Network
@@ -12,17 +13,25 @@ from signalrl.sumo.outputs import Edges, Trips
 
 
 def accumulation_veh(edges: Edges, network: Network) -> list[float]:
-    """Return the vehicles on the streets between signals, as a mean of every five minutes."""
+    """Return the vehicles on the streets between signals, as a mean of every five minutes.
+
+    What is left at the end, less than five minutes, counts no more than in :func:`outflow_veh_h`.
+    """
     core = core_edges(network)
     inside = edges.present_s[:, [edge in core for edge in edges.ids]].sum(axis=1)
-    return [round(float(v), 1) for v in inside / np.maximum(edges.end_s - edges.begin_s, 1.0)]
+    return [round(float(v), 1) for v in inside[_whole(edges)] / EDGE_PERIOD_S]
 
 
 def outflow_veh_h(trips: Trips, edges: Edges) -> list[float]:
     """Return the vehicles that reached their destination, in every five minutes."""
-    bounds_s = np.append(edges.begin_s, edges.end_s[-1:])
+    whole = _whole(edges)
+    bounds_s = np.append(edges.begin_s[whole], edges.end_s[whole][-1:])
     left, _ = np.histogram(trips.arrival_s[trips.arrived], bounds_s)
     return [round(float(v), 1) for v in 3600.0 * left / np.diff(bounds_s)]
+
+
+def _whole(edges: Edges) -> npt.NDArray[np.bool_]:
+    return edges.end_s - edges.begin_s >= EDGE_PERIOD_S
 
 
 def has_locked(

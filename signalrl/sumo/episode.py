@@ -9,8 +9,8 @@ from xml.sax.saxutils import quoteattr
 from signalrl.errors import ConfigError
 from signalrl.network.model import Network
 from signalrl.scenario.arming import armed_times
-from signalrl.scenario.demand import EpisodeDemand, draw_episode
-from signalrl.scenario.event_demand import load_season
+from signalrl.scenario.demand import draw_episode
+from signalrl.scenario.event_demand import draw_occasion, load_season
 from signalrl.scenario.metering_schema import Metering
 from signalrl.scenario.schema import Detectors, Scenario
 from signalrl.sumo.faults import Faults
@@ -19,6 +19,7 @@ from signalrl.sumo.metered import MeteredPlant
 from signalrl.sumo.plant import SumoPlant
 from signalrl.sumo.process import Backend, Simulation
 from signalrl.sumo.reader import read_network
+from signalrl.sumo.ways import read_traffic
 
 EDGE_PERIOD_S = 300.0
 """How often the record of the edges begins anew."""
@@ -89,14 +90,13 @@ def start_episode(
     Raises:
         ConfigError: The scenario has no gates.
     """
-    demand = draw_episode(scenario, seed, folder)
-    armed_s = _armed(scenario, demand) if metered else ()
+    armed_s = _armed(scenario, seed) if metered else ()
     network_file, roads = scenario.network_file, list[GateRoad]()
     if armed_s:
         edges = tuple(_metering(scenario).gates.values())
         network_file, loops, roads = add_gates(network_file, edges, folder)
         additional = (*additional, loops)
-        demand = draw_episode(scenario, seed, folder, entries={r.edge: r.id for r in roads})
+    demand = draw_episode(scenario, seed, folder, entries={r.edge: r.id for r in roads})
     if outputs is not None and outputs.details:
         additional = (*additional, _record_edges(outputs, folder))
     options = sumo_options(scenario, additional, network_file)
@@ -115,7 +115,7 @@ def start_episode(
             return simulation, SumoPlant(simulation, network, scenario.end_s, faults=faults)
         at = simulation, network, scenario.end_s
         return simulation, MeteredPlant(
-            *at, roads, _metering(scenario), armed_s, demand.route_files, faults
+            *at, roads, _metering(scenario), armed_s, demand.drawn_files, faults
         )
     except BaseException:
         simulation.close()
@@ -160,14 +160,15 @@ def _metering(scenario: Scenario) -> Metering:
     return scenario.metering
 
 
-def _armed(scenario: Scenario, demand: EpisodeDemand) -> tuple[tuple[float, float], ...]:
+def _armed(scenario: Scenario, seed: int) -> tuple[tuple[float, float], ...]:
     """Return when gates may begin to hold: always, where no calendar tells who comes when."""
     metering = _metering(scenario)
-    if scenario.events is None or demand.occasion is None:
+    if scenario.events is None:
         return ((scenario.begin_s, scenario.end_s),)
-    if scenario.events.probability == 0.0:
-        return ()
-    spans = armed_times(scenario, load_season(scenario), demand.occasion, metering.diagram)
+    season = load_season(scenario)
+    occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
+    recorded_s = [trip.depart_s for trip, _ in read_traffic(scenario)] if scenario.routes else []
+    spans = armed_times(scenario, season, occasion, metering.diagram, recorded_s)
     return tuple(span for span in spans if span[0] < scenario.end_s and span[1] > scenario.begin_s)
 
 

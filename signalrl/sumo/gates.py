@@ -69,7 +69,8 @@ def add_gates(
         if edge_id in reached:
             raise NetworkError(
                 f"gates: expected edges on which vehicles enter the network, got {edge_id!r}, "
-                "to which they come from others; put the gate farther outside"
+                "to which they come from others; put the gate farther outside, or, where they only "
+                "turn around there, build the network with netconvert --no-turnarounds"
             )
         gates.append(_add(root, known[edge_id], junctions))
     path, loops = folder / "gates.net.xml", folder / "gates.add.xml"

@@ -86,6 +86,11 @@ def test_what_gates_hold_is_part_of_the_delay_and_told_per_gate(
 def test_pairs_are_those_that_the_benchmark_has(tmp_path: Path) -> None:
     main = runpy.run_path(str(ROOT / "benchmarks" / "metering.py"))
     rows = ["env,controller,seed", "a,greedy,1", "a,greedy+metering,1", "a,greedy,2", "b,greedy,1"]
+    rows += ["a,greedy,4", "a,greedy+metering,4"]  # of seeds that the last run did not ask for
+    both = {"controllers": {"greedy": {}, "greedy+metering": {}}}
+    alone = {"controllers": {"greedy": {}}}
+    summary = {"seeds": [1, 2, 3], "environments": {"a": both, "b": alone}}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
     (tmp_path / "episodes.csv").write_text("\n".join(rows) + "\n")
     for controller in ("greedy", "greedy+metering"):
         for seed in (1, 2, 3):  # files of evenings whose rows were dropped
@@ -94,6 +99,8 @@ def test_pairs_are_those_that_the_benchmark_has(tmp_path: Path) -> None:
             path.write_text(json.dumps([controller, seed]))
     found = main["pairs"](tmp_path, "a", "greedy")
     assert found == {1: (["greedy", 1], ["greedy+metering", 1])}
+    with pytest.raises(SystemExit, match=r"in b, got no greedy\+metering"):
+        main["pairs"](tmp_path, "b", "greedy")
 
 
 def test_every_evening_is_kept(tmp_path: Path) -> None:

@@ -161,6 +161,32 @@ def test_what_is_allowed_does_not_run_ahead_of_those_who_come() -> None:
     assert allowed[70] == least  # at 670 vehicles, where it would have let in all 5,880 and more
 
 
+@given(st.floats(100.0, 1300.0), st.integers(1, 3), st.floats(0.0, 18.0))
+def test_gates_open_soon_where_the_district_has_emptied(
+    veh_h: float, lanes: int, road_s: float
+) -> None:
+    """Any traffic that open lanes bear, with those among the waiting who only drive up to a gate."""
+    meter, came, passed, held_min = Meter([lanes, lanes], RULES), 0.0, 0.0, 0
+    for i in range(60):
+        driving = veh_h * lanes * road_s / 3600.0
+        waiting = came - passed + driving
+        veh = 600.0 if i < 10 else 0.0
+        meter.update(i * 60.0, reading(i * 60.0, veh, [waiting] * 2, [passed] * 2))
+        held_min += meter.holds and i >= 10
+        most = min(float(meter.rates_veh_h[0]), 1800.0 * lanes) / 60.0
+        came += veh_h * lanes / 60.0
+        passed = min(came, passed + most)
+    assert held_min <= 15
+    assert meter.longest_s[0] < 1200.0
+
+
+def test_what_was_read_before_decides_nothing_anew() -> None:
+    *_, meter = drive([2], [450.0] * 5, arrivals=20.0)
+    before = meter.allowed_veh_h, meter.rates_veh_h.tolist()
+    meter.update(4 * INTERVAL_S + 60.0, reading(4 * INTERVAL_S, 450.0, [50.0], [80.0]))
+    assert (meter.allowed_veh_h, meter.rates_veh_h.tolist()) == before
+
+
 @given(st.integers(1, 3), st.integers(0, 40), st.integers(0, 2**31))
 def test_nobody_waits_longer_than_the_longest_hold(lanes: int, arrivals: int, seed: int) -> None:
     """Arrivals that the lanes can serve at all, in a district that stays full for ever."""

@@ -88,6 +88,21 @@ def test_more_counts_than_the_window_has_are_refused() -> None:
         roll_forward(forecast, 2, {EXITS[0]: np.ones(31)}, 300.0)
 
 
+def test_counts_that_do_not_fit_the_forecast_are_refused() -> None:
+    forecast = evenings(10, 0)
+    for interval_s in (10.0, 45.0):
+        with pytest.raises(ValueError, match="expected a multiple of 30 s"):
+            roll_forward(forecast, 2, {EXITS[0]: np.ones(2)}, interval_s)
+    with pytest.raises(ValueError, match="counts of nowhere: expected an edge"):
+        roll_forward(forecast, 2, {"nowhere": np.ones(2)}, 300.0)
+
+
+def test_no_interval_that_is_over_changes_nothing() -> None:
+    forecast = evenings(50, 0)
+    same = roll_forward(forecast, 2, {EXITS[0]: np.array([])}, 300.0)
+    assert (same.visitors(2, EXITS) == forecast.visitors(2, EXITS)).all()
+
+
 def test_a_stream_that_no_chosen_draw_has_is_gone() -> None:
     key, other = Stream(2, "a", "b"), Stream(2, "a", "c")
     crowds = {

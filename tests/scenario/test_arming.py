@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from signalrl.network.gridlock import Diagram
 from signalrl.scenario.arming import armed_times
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.demand_schema import Phase
-from signalrl.scenario.event_demand import load_season, occasion_of
+from signalrl.scenario.event_demand import draw_occasion, load_season, occasion_of
 
 DIAGRAM = Diagram(425.0, 7800.0)
 Spans = tuple[tuple[float, float], ...]
@@ -68,3 +69,28 @@ def test_spans_are_in_order_and_apart() -> None:
     bounds = [bound for span in spans("l", "egress", 0, Diagram(50.0, 6000.0)) for bound in span]
     assert bounds == sorted(bounds)
     assert len(set(bounds)) == len(bounds)
+
+
+def test_recorded_vehicles_fill_a_district_too() -> None:
+    """Gates don't hold them, and yet they leave less room for those whom gates hold."""
+    scenario = load_scenario("ingolstadt-matchday")
+    season = load_season(scenario)
+    assert scenario.events is not None
+    occasion = occasion_of(season, scenario.events, season.events[0], "ingress", scenario.begin_s)
+    recorded_s = np.linspace(scenario.begin_s, scenario.end_s, 2000)
+    diagram = Diagram(200.0, 1500.0)
+    assert armed_times(scenario, season, occasion, diagram) == ()
+    ((begin, end),) = armed_times(scenario, season, occasion, diagram, recorded_s)
+    assert scenario.begin_s < end
+    assert begin < scenario.end_s
+
+
+def test_usual_traffic_arms_on_a_day_without_an_event() -> None:
+    for scale, armed in ((1.0, False), (3.0, True)):
+        more = {"demand": {"scale_range": [scale, scale]}}
+        quiet = {"events": {"calendars": ["held-out-m.ics"], "probability": 0.0}}
+        scenario = load_scenario("arena", settings={**quiet, **more})
+        season = load_season(scenario)
+        assert scenario.events is not None
+        occasion = draw_occasion(season, scenario.events, scenario.begin_s, 1)
+        assert bool(armed_times(scenario, season, occasion, DIAGRAM)) == armed

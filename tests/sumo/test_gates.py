@@ -138,14 +138,14 @@ def test_a_full_district_lets_in_what_is_allowed() -> None:
 
 
 def test_recorded_trips_enter_behind_a_gate_and_are_not_counted_there(tmp_path: Path) -> None:
-    routes = tmp_path / "recorded.rou.xml"
+    routes = tmp_path / "recorded.rou.xml.gz"
     trips = "".join(
         f'<vehicle id="r{i}" depart="{15 * i}"><route edges="west_j1 west_j1_stop"/></vehicle>'
         for i in range(20)
     )
-    routes.write_text(f"<routes>{trips}</routes>")
+    routes.write_bytes(gzip.compress(f"<routes>{trips}</routes>".encode()))
     (tmp_path / "scenario.yaml").write_text(
-        f"network: {load_scenario('corridor').network_file}\nroutes: [recorded.rou.xml]\n"
+        f"network: {load_scenario('corridor').network_file}\nroutes: [recorded.rou.xml.gz]\n"
         "end_s: 400\nmetering: {gates: {west: west_j1}, critical_veh: 1, capacity_veh_h: 3000}\n"
         "demand: {flows: [{from: east_j5, to: j1_west, veh_h: 300}]}\n"
     )
@@ -156,6 +156,7 @@ def test_recorded_trips_enter_behind_a_gate_and_are_not_counted_there(tmp_path: 
         plant.end_course()
         assert plant.api.vehicle.getIDCount() > 0
         assert plant.course.time_s[-1] == plant.time_s
+        assert [path.name for path in plant.routes] == ["demand.rou.xml"]
         course = plant.course
     assert np.array(course.passed_veh).max() == 0
 
