@@ -21,7 +21,8 @@ Task = TypeVar("Task")
 def run_fresh(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int) -> Iterator[Task]:
     """Do some work for each task; yield the tasks in the order in which they are done.
 
-    What is running ends at once where the caller stops or is interrupted.
+    What is running ends at once where the caller stops or is interrupted, or where a task fails
+    before any was done, as all would. After a later failure the others are done first.
 
     Args:
         work: A function of a module, as it is started by its name; it keeps what it finds in a
@@ -30,9 +31,10 @@ def run_fresh(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int) ->
         jobs: How many at a time.
 
     Raises:
-        SimulationError: A task failed, or its process was killed.
+        SimulationError: A task failed, or its process was killed; it tells of all that did.
     """
     context, left = get_context("spawn"), list(reversed(tasks))
+    failures, is_any_done = list[str](), False
     running: dict[Connection[str, str], tuple[Task, SpawnProcess]] = {}
     # What a process that is killed leaves behind lies in a folder of ours.
     folder = TemporaryDirectory(prefix="signalrl-fresh-", ignore_cleanup_errors=True)
@@ -56,14 +58,24 @@ def run_fresh(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int) ->
                     killed = (process.exitcode or 0) < 0
                     wrong = "its process was killed" if killed else "it failed, as told above"
                 if wrong:
-                    goes_on = "the same command goes on from those that are finished"
-                    raise SimulationError(f"task {task}: {wrong}; {goes_on}")
-                yield task
+                    failures.append(f"task {task}: {wrong}")
+                    if not is_any_done:
+                        raise _failed(failures)
+                else:
+                    is_any_done = True
+                    yield task
+        if failures:
+            raise _failed(failures)
     finally:
         for _, process in running.values():
             process.kill()
             process.join()
         folder.cleanup()
+
+
+def _failed(failures: Sequence[str]) -> SimulationError:
+    goes_on = "the same command goes on from those that are finished"
+    return SimulationError(f"{'; '.join(failures)}; {goes_on}")
 
 
 def _run(

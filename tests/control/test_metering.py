@@ -165,7 +165,7 @@ def test_what_is_allowed_does_not_run_ahead_of_those_who_come() -> None:
 def test_gates_open_soon_where_the_district_has_emptied(
     veh_h: float, lanes: int, road_s: float
 ) -> None:
-    """Any traffic that open lanes bear, with those among the waiting who only drive up to a gate."""
+    """Any traffic that open lanes bear; some of those who count as waiting only drive up."""
     meter, came, passed, held_min = Meter([lanes, lanes], RULES), 0.0, 0.0, 0
     for i in range(60):
         driving = veh_h * lanes * road_s / 3600.0

@@ -32,6 +32,14 @@ def test_a_task_that_is_killed_is_told() -> None:
         list(run_fresh(signal.raise_signal, [6], 1))
 
 
+def test_what_can_be_done_is_done_where_a_task_fails(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "missing/c", "d", "missing/e", "f")]
+    done = run_fresh(os.mkdir, folders, 1)
+    with pytest.raises(SimulationError, match=r"missing/c: it failed.*missing/e: it failed"):
+        list(done)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "d", "f"]
+
+
 def _leave_a_folder(told: Path) -> None:
     folder = tempfile.mkdtemp()
     told.write_text(folder)
