@@ -2,8 +2,11 @@
 
 Both are trained by one configuration, once per training seed, and drive the same held-out evenings:
 without, with the calendar's forecast, and with one that is half an hour late and expects half as
-many people again. Differences are paired by training seed, of the means over the evenings. Run
-from the root of the project; what is there is not run again:
+many people again (as many as there are tickets and spaces, so after events hardly more cars).
+Differences are paired: by training seed, of the means over the evenings, which says what another
+training on these evenings would do; and by evening, of the means over the trainings, which says
+what these trainings would do on another evening. Run from the root of the project; what is there is
+not run again:
 
     python benchmarks/ablation.py --timesteps 864000 --seeds 5 --out runs/ablation
 """
@@ -11,6 +14,7 @@ from the root of the project; what is there is not run again:
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import shlex
 import sys
@@ -49,7 +53,11 @@ DRIVEN: dict[str, tuple[str, dict[str, Any]]] = {
 """Which policy drives, and what it is told."""
 PAIRS = (("with", "without"), ("wrong", "without"), ("wrong", "with"))
 CASES: dict[str, dict[str, Any]] = {
-    f"{size}-{phase}": {"calendars": [f"held-out-{size}.ics"], "phases": [phase]}
+    f"{size}-{phase}": {
+        "calendars": [f"held-out-{size}.ics"],
+        "phases": [phase],
+        "probability": 1.0,
+    }
     for size in ("m", "l")
     for phase in ("ingress", "egress")
 }
@@ -76,6 +84,20 @@ def policy_of(out: Path, trained: str, seed: int) -> Path:
     return out / "policies" / f"{trained}-{seed}.onnx"
 
 
+def run_of(out: Path, trained: str, seed: int) -> Path:
+    """Return the folder of a training."""
+    return out / "training" / f"{trained}-{seed}"
+
+
+def dropped_episodes(out: Path, seeds: Sequence[int]) -> int:
+    """Return how many episodes were lost in all trainings; after one, two no longer drive alike."""
+    dropped = 0
+    for path in (run_of(out, trained, seed) / "curve.csv" for trained in TRAINED for seed in seeds):
+        with path.open(newline="") as file:
+            dropped += sum(int(row["dropped"]) for row in csv.DictReader(file))
+    return dropped
+
+
 def train_all(config: TrainConfig, seeds: Sequence[int], out: Path, console: Console) -> None:
     """Train what is missing, one after the other."""
     for seed in seeds:
@@ -83,9 +105,10 @@ def train_all(config: TrainConfig, seeds: Sequence[int], out: Path, console: Con
             policy = policy_of(out, trained, seed)
             if policy.is_file():
                 continue
+            check_plan(config, out)  # each of them reads the code that is there when it begins
             settings = merged(config.settings, {"forecast": told})
             own = config.model_copy(update={"settings": settings, "seed": seed})
-            run = out / "training" / f"{trained}-{seed}"
+            run = run_of(out, trained, seed)
             console.print(f"training {run}", highlight=False)
             train(own, run, resume=(run / "config.yaml").is_file(), console=console)
             checkpoint_to_onnx(run, policy)
@@ -124,38 +147,59 @@ def _episode(config: TrainConfig, key: Key, out: Path) -> EpisodeSpec:
 
 def summarize(keys: Sequence[Key], out: Path) -> dict[str, Any]:
     """Return mean delays by training seed, and the paired differences with their intervals."""
-    delays: dict[tuple[str, str, int], list[float]] = {}
+    delays: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
     for key in keys:
         delay_s = json.loads(key.result(out).read_text())["metrics"]["mean_delay_s"]
-        for case in (key.case, ALL):
-            delays.setdefault((key.driven, case, key.training_seed), []).append(delay_s)
-    means = {key: float(np.mean(values)) for key, values in delays.items()}
-    seeds = sorted({key.training_seed for key in keys})
+        delays.setdefault((key.driven, key.case), {})[key.training_seed, key.seed] = delay_s
+    cases = list(CASES)
+    for driven in DRIVEN:
+        of = [delays[driven, case] for case in cases]
+        delays[driven, ALL] = {pair: float(np.mean([one[pair] for one in of])) for pair in of[0]}
 
-    def of(driven: str, case: str) -> dict[int, float]:
-        return {seed: means[driven, case, seed] for seed in seeds}
+    def less(a: str, b: str, case: str) -> dict[tuple[int, int], float]:
+        return {pair: delay_s - delays[b, case][pair] for pair, delay_s in delays[a, case].items()}
 
-    def less(a: str, b: str, case: str) -> dict[int, float]:
-        return {seed: means[a, case, seed] - means[b, case, seed] for seed in seeds}
-
-    cases = [*CASES, ALL]
+    cases.append(ALL)
     return {
-        "mean_delay_s": {d: {c: _estimate(of(d, c)) for c in cases} for d in DRIVEN},
+        "mean_delay_s": {
+            driven: {case: _estimate(delays[driven, case]) for case in cases} for driven in DRIVEN
+        },
         "differences_s": {
-            f"{a} - {b}": {c: _estimate(less(a, b, c)) for c in cases} for a, b in PAIRS
+            f"{a} - {b}": {case: _estimate(less(a, b, case)) for case in cases} for a, b in PAIRS
         },
     }
 
 
-def _estimate(by_seed: Mapping[int, float]) -> dict[str, Any]:
-    """Return values, their mean and its interval after Student: resampling so few is too narrow."""
-    x = np.array(list(by_seed.values()))
-    mean, low, high = float(x.mean()), None, None
-    if len(x) > 1:
-        half = float(student.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
-        low, high = round(mean - half, 3), round(mean + half, 3)
-    values = {str(seed): round(value, 3) for seed, value in by_seed.items()}
-    return {"by_training_seed": values, "mean": round(mean, 3), "low": low, "high": high}
+def _estimate(values: Mapping[tuple[int, int], float]) -> dict[str, Any]:
+    """Return the mean of values by training seed and evening, and its intervals.
+
+    Student's, since resampling so few is too narrow: ``low`` and ``high`` over the trainings, and
+    ``over_evenings`` over the evenings.
+    """
+    by_training, by_evening = (_grouped(values, part) for part in (0, 1))
+    low, high = _interval(by_training)
+    return {
+        "by_training_seed": {str(seed): round(value, 3) for seed, value in by_training.items()},
+        "mean": round(float(np.mean(list(values.values()))), 3),
+        "low": low,
+        "high": high,
+        "over_evenings": _interval(by_evening),
+    }
+
+
+def _grouped(values: Mapping[tuple[int, int], float], part: int) -> dict[int, float]:
+    groups: dict[int, list[float]] = {}
+    for key, value in values.items():
+        groups.setdefault(key[part], []).append(value)
+    return {seed: float(np.mean(group)) for seed, group in sorted(groups.items())}
+
+
+def _interval(values: Mapping[int, float]) -> tuple[float | None, float | None]:
+    x = np.array(list(values.values()))
+    if len(x) < 2:
+        return None, None
+    half = float(student.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+    return round(float(x.mean()) - half, 3), round(float(x.mean()) + half, 3)
 
 
 def draw(summary: Mapping[str, Any], path: Path) -> None:
@@ -195,8 +239,13 @@ def tell(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"{case}: {delays}"
         for name, by_case in summary["differences_s"].items():
             found = by_case[case]
-            ends = "" if found["low"] is None else f" [{found['low']:+.1f}, {found['high']:+.1f}]"
-            yield f"    {name}: {found['mean']:+.1f}{ends} s"
+            by = {"trainings": (found["low"], found["high"]), "evenings": found["over_evenings"]}
+            ends = "".join(
+                f", over {what} [{low:+.1f}, {high:+.1f}]"
+                for what, (low, high) in by.items()
+                if low is not None
+            )
+            yield f"    {name}: {found['mean']:+.1f} s{ends}"
 
 
 def check_plan(config: TrainConfig, out: Path) -> None:
@@ -206,7 +255,7 @@ def check_plan(config: TrainConfig, out: Path) -> None:
         "config": config.model_dump(mode="json", exclude={"seed"}),
         "driven": DRIVEN,
         "cases": CASES,
-        "made_from": provenance.evening_digest(config.load_scenario()),
+        "made_from": provenance.training_digest(config.load_scenario()),
     }
     plan = json.dumps(about, indent=1) + "\n"
     if path.is_file() and path.read_text() != plan:
@@ -250,6 +299,7 @@ def main() -> int:
     if failed := evaluate(config, keys, out, arguments.jobs, console):
         console.print(f"{failed} evenings failed; the same command tries them again")
         return 1
+    check_plan(config, out)
     about = {
         "command": shlex.join(["python", *sys.argv]),
         "commit": provenance.commit(),
@@ -258,6 +308,7 @@ def main() -> int:
         "told": {driven: told for driven, (_, told) in DRIVEN.items()},
         "training_seeds": list(training_seeds),
         "evaluation_seeds": list(seeds),
+        "dropped_episodes": dropped_episodes(out, training_seeds),
     }
     summary = {**about, **summarize(keys, out)}
     (out / "ablation.json").write_text(json.dumps(summary, indent=1) + "\n")

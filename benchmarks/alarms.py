@@ -27,8 +27,8 @@ from scipy.stats import binomtest
 
 from signalrl.benchmark import provenance
 from signalrl.benchmark.provenance import evening_digest
-from signalrl.benchmark.store import replace_text
 from signalrl.events.scoring import detection
+from signalrl.files import replace_text
 from signalrl.forecast.corrections import corrections_of
 from signalrl.forecast.days import drawn_part
 from signalrl.forecast.forecast import DRAWS, look_ahead

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from signalrl.benchmark.store import replace_text
+from signalrl.benchmark.provenance import evening_digest
 from signalrl.events.scoring import covered, detection, pinball, threshold_at
+from signalrl.files import replace_text
 from signalrl.forecast.assignment import assign
 from signalrl.forecast.corrections import corrections_of
 from signalrl.forecast.days import drawn_part
@@ -31,6 +32,7 @@ from signalrl.forecast.traffic import draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
+from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.fresh import run_fresh
 
@@ -41,8 +43,8 @@ FEWEST_VEH_H = 20.0
 
 def evening(out: Path, task: tuple[str, int]) -> None:
     """Simulate an evening and forecast it; write what is to be scored."""
-    env, seed = task
-    scenario = load_scenario(env, settings={"events": {"calendars": CALENDARS}})
+    scenario, seed = scenario_of(task), task[1]
+    digest = evening_digest(scenario)
     network, season = scenario_network(scenario), load_season(scenario)
     occasion, about = drawn_part(scenario, season, seed)
     capacity = Capacity(find_movements(network))
@@ -60,7 +62,8 @@ def evening(out: Path, task: tuple[str, int]) -> None:
     began = onset_bins(parts.waiting, parts.left, parts.bin_s) * parts.bin_s
     look = looks["forecast"]
     result: dict[str, Any] = {
-        "env": env,
+        "env": task[0],
+        "digest": digest,
         "seed": seed,
         "event": occasion.event.title,
         "phase": occasion.phase,
@@ -80,6 +83,19 @@ def evening(out: Path, task: tuple[str, int]) -> None:
             "onset_s": _onsets(one),
         }
     replace_text(_kept(out, task), json.dumps(result))
+
+
+def scenario_of(task: tuple[str, int]) -> Scenario:
+    """Return the scenario of an evening."""
+    return load_scenario(task[0], settings={"events": {"calendars": CALENDARS}})
+
+
+def _is_there(out: Path, task: tuple[str, int]) -> bool:
+    """Whether an evening was driven with all that there is now."""
+    path = _kept(out, task)
+    return path.is_file() and json.loads(path.read_text()).get("digest") == evening_digest(
+        scenario_of(task)
+    )
 
 
 def _kept(out: Path, task: tuple[str, int]) -> Path:
@@ -141,7 +157,7 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.first, arguments.first + arguments.evenings)
     tasks = [(env, seed) for env in arguments.envs for seed in seeds]
-    missing = [task for task in tasks if not _kept(arguments.out, task).is_file()]
+    missing = [task for task in tasks if not _is_there(arguments.out, task)]
     work = partial(evening, arguments.out)
     for number, _ in enumerate(run_fresh(work, missing, arguments.jobs), 1):
         print(f"{number} of {len(missing)} evenings", file=sys.stderr, flush=True)

@@ -17,13 +17,16 @@ RESULTS = Path(__file__).parent / "results" / "suites"
 def keep(run: Path) -> Path:
     """Copy what is to be kept; return the folder.
 
-    Everybody against everybody stays out of the kept summary: it follows from the episodes.
+    Everybody against everybody stays out of the kept summary: it follows from the episodes. What
+    else the folder held was made from older episodes, and goes.
     """
     summary = json.loads((run / "summary.json").read_text())
     if summary["failures"]:
         raise SystemExit(f"{run}: expected no failures, got {len(summary['failures'])}")
     kept = RESULTS / run.name
     kept.mkdir(parents=True, exist_ok=True)
+    for older in kept.iterdir():
+        older.unlink()
     seeds = {str(seed) for seed in summary["seeds"]}
     episodes = "episodes.csv"
     with (run / episodes).open(newline="") as source, (kept / episodes).open("w") as target:

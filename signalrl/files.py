@@ -235,6 +235,18 @@ def _path_in(data: Any, location: Iterable[str | int], is_missing: bool) -> tupl
     return tuple(path)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a file at once; see :func:`replace_bytes`."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file at once: a kill leaves the old content or the new."""
+    draft = path.with_name(path.name + ".part")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
 def _expand(nodes: list[dict[str, Any]], schema: dict[str, Any]) -> list[dict[str, Any]]:
     """Resolve references and alternatives of a JSON schema."""
     found: list[dict[str, Any]] = []

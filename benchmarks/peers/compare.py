@@ -30,7 +30,7 @@ from sides import HERE, Classical, Ours, Peer, Side, load
 from signalrl.benchmark.provenance import commit, versions
 from signalrl.benchmark.seeds import parse_seeds
 from signalrl.benchmark.statistics import bootstrap_mean
-from signalrl.benchmark.store import replace_text
+from signalrl.files import replace_text
 from signalrl.scenario.schema import Scenario
 
 MAPS = ("resco-cologne8", "resco-grid4x4")

@@ -36,7 +36,7 @@ from signalrl.control.monitor import Monitor, Violation
 from signalrl.control.observation import Feature, Observation
 from signalrl.env.session import Session
 from signalrl.errors import BenchmarkError, SignalRLError
-from signalrl.files import merged
+from signalrl.files import merged, replace_text
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import told_of
 from signalrl.sumo.course import SignalCourse
@@ -314,10 +314,7 @@ def main() -> int:
     except SignalRLError as error:
         print(" ".join(str(error).split()), file=sys.stderr)  # noqa: T201  (the parent reads it)
         return 1
-    target = Path(spec.result)
-    draft = target.with_suffix(".part")
-    draft.write_text(json.dumps(asdict(result)))
-    draft.replace(target)
+    replace_text(Path(spec.result), json.dumps(asdict(result)))
     return 0
 
 

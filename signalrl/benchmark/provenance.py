@@ -27,6 +27,8 @@ _SHAPES_EPISODES = (
     *("benchmark/holds.py", "benchmark/programs", "learning/export.py"),
 )
 """The sources that decide what happens in an episode."""
+_LEARNING = ("torch", "stable-baselines3", "gymnasium", "numpy")
+"""What trainings run on, beside SUMO."""
 _WATCHED = ("signalrl", "envs", "benchmarks/suites")
 _PROSE = {".md", ".png", ".svg", ".jpg"}
 
@@ -97,6 +99,13 @@ def spec_digest(scenario_hash: str, entry: Entry, backend: str) -> str:
     parameters = json.dumps(dict(entry.parameters), sort_keys=True)
     kind = f"{entry.kind} metered" if entry.metered else entry.kind
     return _digest([scenario_hash, kind, parameters, policy, backend, sumo, _code_hash()])
+
+
+def training_digest(scenario: Scenario) -> str:
+    """Return a hash of what trainings in a scenario are made from, beside their configuration."""
+    learner = [_file_hash(file) for file in sorted(_sources(_PACKAGE / "learning"))]
+    libraries = [f"{name} {metadata.version(name)}" for name in _LEARNING]
+    return _digest([evening_digest(scenario), *learner, *libraries])
 
 
 def evening_digest(scenario: Scenario) -> str:

@@ -13,8 +13,9 @@ from signalrl.benchmark.environment_section import environment_section
 from signalrl.benchmark.figures import Look
 from signalrl.benchmark.league_section import league_section
 from signalrl.benchmark.statistics import CLAIM_P, MIN_PAIRS
-from signalrl.benchmark.store import Store, replace_text
+from signalrl.benchmark.store import Store
 from signalrl.benchmark.summary import Summary, league
+from signalrl.files import replace_text
 from signalrl.scenario.schema import Scenario
 
 _PAGE = """<!doctype html>

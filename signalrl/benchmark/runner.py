@@ -15,10 +15,11 @@ from signalrl.benchmark.controllers import Entry, is_run_folder, parse_controlle
 from signalrl.benchmark.episode import EpisodeSpec
 from signalrl.benchmark.processes import EpisodePool
 from signalrl.benchmark.progress import BenchmarkProgress
-from signalrl.benchmark.store import Failure, Key, Row, Store, replace_text
+from signalrl.benchmark.store import Failure, Key, Row, Store
 from signalrl.benchmark.suite import Case, Suite
 from signalrl.benchmark.summary import LEGEND, Summary, summarize
 from signalrl.errors import ConfigError
+from signalrl.files import replace_text
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.process import Backend
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from signalrl.errors import BenchmarkError
+from signalrl.files import replace_text
 
 _OF_RESULT = (
     *("throughput_veh_h", "worst_approach_s", "fairness", "gridlocked"),
@@ -252,10 +253,3 @@ class Store:
             writer.writerow(COLUMNS)
             writer.writerows(asdict(row).values() for row in rows)
         draft.replace(self.csv)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file at once: a kill leaves the old content or the new."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(text)
-    draft.replace(path)

@@ -15,6 +15,7 @@ import torch
 
 from signalrl.env.session import Session
 from signalrl.errors import TrainingError
+from signalrl.files import replace_bytes
 from signalrl.learning.checkpoint import load_policy, read_progress
 from signalrl.learning.config import TrainConfig
 from signalrl.learning.network import PhaseScorer
@@ -75,7 +76,7 @@ def checkpoint_to_onnx(run: Path, out: Path) -> Path:
         TrainingError: It holds no checkpoint, or a damaged one.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(_to_onnx(load_policy(run)[2].learned.eval()))
+    replace_bytes(out, _to_onnx(load_policy(run)[2].learned.eval()))
     return out
 
 
