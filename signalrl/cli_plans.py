@@ -66,7 +66,7 @@ def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
     for number, part in enumerate(parts, 1):
         with console.status(f"{scenario.name}, {day}: {escape(part.label)}"):
             periods = plan_evening(
-                scenario, network, season.registry, part.events, part.window, part.anchor_s
+                scenario, network, season.registry, part.events, part.window, part.anchors_s
             )
         programs = PROGRAMS.format("" if len(parts) == 1 else f"-{number}")
         write_logics(fixed_logics(network, scenario.timing, periods), out / programs)
@@ -94,14 +94,15 @@ def show(described: Sequence[dict[str, Any]], out: Path) -> None:
 
 
 def _evening(scenario: Scenario, season: Season, day: date) -> Part:
-    """Return the time around all events of a day; plans change at the end of the last one."""
+    """Return the time around all events of a day; plans change at the end of each."""
     events = [event for event in season.events if event.begin.date() == day]
     clock = later(events[0].begin, -BEFORE_S - scenario.begin_s)
     ends = [later(e.begin, usual_end_s(e, season.registry.kind(e.kind))) for e in events]
-    end_s = max(ends).timestamp() - clock.timestamp()
+    ends_s = tuple(sorted({end.timestamp() - clock.timestamp() for end in ends}))
+    end_s = ends_s[-1]
     window = Window(clock, scenario.begin_s, end_s + AFTER_S)
     bounds = later(clock, scenario.begin_s), later(clock, end_s + AFTER_S)
-    return Part("evening", window, tuple(events_around(season, *bounds)), end_s)
+    return Part("evening", window, tuple(events_around(season, *bounds)), ends_s)
 
 
 def _rows(

@@ -34,8 +34,7 @@ class Part:
         label: A word for it.
         window: The time.
         events: Events that may have visitors on the road then.
-        anchor_s: Simulated second at which the event that it is about begins, or usually ends; None
-            for a whole day.
+        anchors_s: Simulated seconds at which the event that it is about begins, or usually ends.
         before_s: For how long the network has to be loaded before, in s, so that what is left of
             the evening before is on the road.
     """
@@ -43,7 +42,7 @@ class Part:
     label: str
     window: Window
     events: tuple[Event, ...]
-    anchor_s: float | None = None
+    anchors_s: tuple[float, ...] = ()
     before_s: float = 0.0
 
 
@@ -139,4 +138,4 @@ def _part_of(scenario: Scenario, season: Season, occasion: Occasion) -> Part:
     label = f"{occasion.event.title} ({occasion.phase})"
     assert scenario.events is not None
     anchor_s = scenario.begin_s + scenario.events.lead_s[occasion.phase]
-    return Part(label, window, tuple(events_around(season, *bounds)), anchor_s)
+    return Part(label, window, tuple(events_around(season, *bounds)), (anchor_s,))

@@ -55,7 +55,7 @@ def plan_evening(
     registry: Registry | None,
     events: Sequence[Event],
     window: Window,
-    anchor_s: float | None = None,
+    anchors_s: Sequence[float] = (),
     bounds: Bounds | None = None,
     *,
     coordinated: bool = True,
@@ -68,8 +68,9 @@ def plan_evening(
         registry: The venues of the events.
         events: The events of the calendar around the window; none for a day like any other.
         window: The time.
-        anchor_s: Simulated second at which plans change, such as the end of an event; every half
-            hour before and after they may change, too. The begin of the window by default.
+        anchors_s: Simulated seconds at which plans change, such as the ends of events; every half
+            hour before and after the last one they may change, too. The begin of the window by
+            default.
         bounds: What plans may be.
         coordinated: Whether all signals have one cycle, with offsets for green waves.
 
@@ -79,11 +80,10 @@ def plan_evening(
         SimulationError: SUMO's router failed.
     """
     traffic = draw_traffic(scenario, registry, events, window, DRAWS)
-    slices = _slices(traffic, window.begin_s if anchor_s is None else anchor_s)
+    slices = slices_of(traffic, anchors_s or (window.begin_s,))
     capacity = Capacity(find_movements(network))
     found = assign(scenario, capacity, traffic, TURNS)
-    inside = set(found.turning.hop_approach.tolist())
-    gates = [edge for i, edge in enumerate(capacity.approaches) if i not in inside]
+    gates = _gates(capacity, found)
     designer = Designer(network, scenario.timing, bounds, gates)
     periods = []
     for begin_s, end_s in slices:
@@ -138,12 +138,31 @@ def as_expected(
     )
 
 
-def _slices(traffic: Traffic, anchor_s: float) -> list[tuple[float, float]]:
-    """Return the periods: half hours around the anchor, those without visitors taken together."""
-    window = traffic.window
-    first = math.floor((window.begin_s - anchor_s) / PERIOD_S)
-    edges = [anchor_s + PERIOD_S * (first + i) for i in range(1, 1000)]
-    edges = [s for s in edges if window.begin_s < s < window.end_s]
+def _gates(capacity: Capacity, found: Assignment) -> list[str]:
+    """Return the approaches on which vehicles enter, of signals that have others too.
+
+    Where all enter, a queue is as good on one side as on the other, and green is for all of them.
+    """
+    inside = set(found.turning.hop_approach.tolist())
+    signal_of = dict(zip(capacity.of_approach.tolist(), capacity.movements, strict=True))
+    protected = {signal_of[i].signal for i in inside}
+    return [
+        edge
+        for i, edge in enumerate(capacity.approaches)
+        if i not in inside and signal_of[i].signal in protected
+    ]
+
+
+def slices_of(traffic: Traffic, anchors_s: Sequence[float]) -> list[tuple[float, float]]:
+    """Return the periods: half hours around the last anchor, and a change at each of the others.
+
+    Those without visitors are taken together.
+    """
+    window, last_s = traffic.window, max(anchors_s)
+    first = math.floor((window.begin_s - last_s) / PERIOD_S)
+    grid = [last_s + PERIOD_S * (first + i) for i in range(1, 1000)]
+    grid = [s for s in grid if all(abs(s - a) >= PERIOD_S / 2 for a in anchors_s if a != last_s)]
+    edges = sorted({s for s in (*grid, *anchors_s) if window.begin_s < s < window.end_s})
     bounds = [window.begin_s, *edges, window.end_s]
     rate = sum((_rates(traffic)[kind] for kind in (1, 2)), np.zeros(window.steps))
     found: list[tuple[float, float, bool]] = []

@@ -17,9 +17,10 @@ from itertools import combinations, pairwise, permutations
 import numpy as np
 import numpy.typing as npt
 
+from signalrl.errors import ConfigError
 from signalrl.network.capacity import SATURATION_VEH_H, Capacity, find_movements
 from signalrl.network.model import Network, Program, ProgramStep, Signal
-from signalrl.network.timing import GREEN, TimingRules, min_green_s, transition
+from signalrl.network.timing import GREEN, TimingRules, lasting_green_s, transition
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -90,6 +91,14 @@ class Bounds:
     max_cycle_s: int = MAX_CYCLE_S
     choose: bool = True
     gate: float = GATE
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that no cycle keeps."""
+        if self.min_cycle_s > self.max_cycle_s:
+            raise ConfigError(
+                f"min_cycle_s: expected at most max_cycle_s ({self.max_cycle_s}), got "
+                f"{self.min_cycle_s}"
+            )
 
 
 def webster_cycle_s(lost_s: float, flow_ratio: float) -> float:
@@ -279,7 +288,7 @@ class _Timing:
     ) -> None:
         self.signal, self._order = signal, order
         self._bounds, self._cycle_s = bounds, cycle_s
-        self._least = [round(min_green_s(signal, phase, rules)) for phase in order]
+        self._least = [round(lasting_green_s(signal, phase, rules)) for phase in order]
         self._most = math.inf if rules.max_green_s is None else math.floor(rules.max_green_s)
         plan = SignalPlan(order, tuple(self._least))
         self._lost_s = sum(plan.changes_s(signal, rules))
@@ -303,7 +312,13 @@ class _Timing:
 
     def _shared(self, cycle_s: int, weights: Sequence[float]) -> SignalPlan:
         greens = apportion(cycle_s - self._lost_s, weights, self._least)
-        return SignalPlan(self._order, tuple(int(min(g, self._most)) for g in greens))
+        return SignalPlan(
+            self._order,
+            tuple(
+                max(least, int(min(g, self._most)))
+                for g, least in zip(greens, self._least, strict=True)
+            ),
+        )
 
 
 def _served(signal: Signal, phases: Sequence[int]) -> frozenset[int]:

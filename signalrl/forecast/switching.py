@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from signalrl.forecast.plans import SignalPlan, apportion, change_s
 from signalrl.network.model import Signal
-from signalrl.network.timing import TimingRules, min_green_s, transition
+from signalrl.network.timing import TimingRules, lasting_green_s, transition
 
 
 class Shown(NamedTuple):
@@ -29,7 +29,8 @@ def unroll(
 
     A plan ends with the cycle that ends nearest to the begin of the next one. The next one falls
     into step with its offset over one or two cycles that are longer or shorter, by as little as
-    can be; so no green is cut, and none is below its minimum.
+    can be (up to six where the city has a longest green, and not at all where its greens leave no
+    room); so no green is cut, none is below its minimum and none above the longest.
 
     Args:
         signal: The signal.
@@ -70,11 +71,25 @@ class _Roll:
         least_s = max(self._lost_s(plan), usual_s) + sum(self._least(plan))
         options = [
             [(late_s + more * cycle_s + i) // number for i in range(number)]
-            for number in (1, 2)
+            for number in ((1, 2) if self._rules.max_green_s is None else range(1, 7))
             for more in range(number + 2)
         ]
-        options = [lengths for lengths in options if min(lengths) >= least_s]
-        return min(options, key=lambda lengths: max(abs(s - cycle_s) for s in lengths))
+        options = [
+            lengths
+            for lengths in options
+            if min(lengths) >= least_s and self._has_room(plan, max(lengths) - usual_s)
+        ]
+        return min(
+            options, key=lambda lengths: max(abs(s - cycle_s) for s in lengths), default=[cycle_s]
+        )
+
+    def _has_room(self, plan: SignalPlan, green_s: int) -> bool:
+        """Whether no green of a cycle is above the city's longest; the plan's own never is."""
+        longest_s = self._rules.max_green_s
+        if longest_s is None or green_s <= sum(plan.greens_s):
+            return True
+        greens_s = apportion(green_s, plan.greens_s, self._least(plan))
+        return max(greens_s) <= max(longest_s, *plan.greens_s)
 
     def cycle(self, plan: SignalPlan, length_s: int) -> None:
         """Show one cycle of a plan in a length."""
@@ -103,7 +118,7 @@ class _Roll:
         )
 
     def _least(self, plan: SignalPlan) -> list[int]:
-        return [round(min_green_s(self._signal, p, self._rules)) for p in plan.phases]
+        return [round(lasting_green_s(self._signal, p, self._rules)) for p in plan.phases]
 
     def _show(self, state: str, duration_s: int) -> None:
         self.time_s += duration_s

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalrl.network.model import Link, Network, Program, Signal
+from signalrl.network.phases import lit
 
 SATURATION_VEH_H = 1780.0
 """What a queue of SUMO's default cars discharges in an hour of green, from a lane straight on."""
@@ -289,14 +290,15 @@ def _movements(signal: Signal, program: Program, edge_of: Mapping[str, str]) -> 
         steps = []
         opposing: set[Key] = set()
         for step in program.steps:
-            letters = {step.state[p] for p in positions}
+            state = lit(step.state)
+            letters = {state[p] for p in positions}
             mode = "go" if "G" in letters else "stop"
             if mode == "stop" and "g" in letters:
                 against = {
                     other
                     for other, theirs in links.items()
                     for link in theirs
-                    if step.state[link.position] == "G"
+                    if state[link.position] == "G"
                     and any(signal.foes[p, link.position] for p in positions)
                 }
                 opposing |= against

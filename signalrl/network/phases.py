@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from signalrl.errors import NetworkError
 from signalrl.network.model import BoolArray, Phase, Program, ProgramStep, Signal, StoredSignal
@@ -12,6 +13,7 @@ KNOWN_LETTERS = frozenset("GgrsyYuoO")
 CHANGING = frozenset("yYu")
 """Letters of a change: yellow, and the red-amber before a green."""
 MAX_CLEARANCE_STATE_S = 6.0
+_FLOWING = str.maketrans("oO", "gG")
 _STRENGTH = {"g": 1, "G": 2}
 
 
@@ -80,8 +82,10 @@ def derive_phases(
     Left out are states with yellow or red-amber, states that give green to nobody, and partial
     states: short ones that give no link more than the state before or after does, and those that
     only withdraw the pedestrians' green. A link that is green only beside the yellow of
-    another gets that state, the yellow made red. Where the program that runs has fewer than two
-    phases, those of the other programs are taken too.
+    another gets that state, the yellow made red. One that blinks or is off beside the green of
+    another gets a green, which yields where it blinks: its traffic flows, so that its end has to
+    be cleared. Where the program that runs has fewer than two phases, those of the other programs
+    are taken too.
 
     Two conflicting links never both keep a protected green: the one that has to yield by the
     junction's right of way becomes permissive, and a note says so.
@@ -132,6 +136,11 @@ def greens(state: str) -> set[int]:
     return {i for i, letter in enumerate(state) if letter in GREEN}
 
 
+def lit(state: str) -> str:
+    """Return a state with greens for the links that blink or are off beside a green."""
+    return state.translate(_FLOWING) if greens(state) else state
+
+
 def phase_shown(phases: Sequence[str], state: str) -> int | None:
     """Return which phase a state shows: the one with its greens; None on the way between two.
 
@@ -141,7 +150,7 @@ def phase_shown(phases: Sequence[str], state: str) -> int | None:
     """
     if CHANGING & set(state):
         return None
-    shown = greens(state)
+    shown = greens(lit(state))
     return next((i for i, phase in enumerate(phases) if greens(phase) == shown), None)
 
 
@@ -153,7 +162,13 @@ def conflicting_greens(state: str, foes: BoolArray) -> list[tuple[int, int]]:
 
 def _green_states(program: Program, crossings: frozenset[int], notes: dict[str, None]) -> list[str]:
     """Return a program's phases, in its order, those of links that a change hides included."""
-    steps = program.steps
+    steps = [replace(step, state=lit(step.state)) for step in program.steps]
+    if changed := {
+        i
+        for step, stored in zip(steps, program.steps, strict=True)
+        for i in greens(step.state) - greens(stored.state)
+    }:
+        notes[f"links {_join(changed)} blink or are off beside a green: they get one too"] = None
     whole = {}
     for i, step in enumerate(steps):
         if greens(step.state) and not CHANGING & set(step.state):

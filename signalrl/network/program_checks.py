@@ -102,7 +102,7 @@ def _letters(stored: StoredSignal, program: Program) -> Iterator[Finding]:
             "info",
             "off",
             f"links {name_links(stored, off)} flash or are off at times (letters o, O); phases "
-            "keep it, and the traffic there follows the right of way",
+            "show a green instead, which yields where it flashes",
         )
     if spare := sorted(set(range(len(program.steps[0].state))) - links):
         yield Finding(

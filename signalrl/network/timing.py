@@ -95,6 +95,16 @@ def min_green_s(signal: Signal, phase: int, rules: TimingRules) -> float:
     return math.ceil(max(rules.min_green_s, WALK_S if walks else 0.0))
 
 
+def lasting_green_s(signal: Signal, phase: int, rules: TimingRules) -> float:
+    """Return the shortest green of a phase in s behind which nothing is left to be cleared.
+
+    A change waits for those who are in the way of the next phase alone. Where that is shorter than
+    the red clearance of the others, the one after it would have to wait for them.
+    """
+    reds = [required_red_s(link, rules) for link in signal.links if not link.crossing]
+    return max(min_green_s(signal, phase, rules), math.ceil(max(reds, default=0.0)))
+
+
 @lru_cache(maxsize=8192)  # designs of plans ask for the same ones ten thousand times
 def transition(signal: Signal, start: int, end: int, rules: TimingRules) -> tuple[Interval, ...]:
     """Return the states between two phases of a signal: walk clearance, yellow, red clearance.

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signalrl.errors import ConfigError
 from signalrl.forecast.plans import (
     Bounds,
     Designer,
@@ -16,7 +17,7 @@ from signalrl.forecast.plans import (
     webster_cycle_s,
 )
 from signalrl.network.capacity import SATURATION_VEH_H, find_movements
-from signalrl.network.timing import GREEN, min_green_s, transition
+from signalrl.network.timing import GREEN, WALK_S, min_green_s, transition
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.reader import read_network
 
@@ -151,6 +152,21 @@ def test_gates_get_green_for_a_part_of_their_traffic() -> None:
 
     assert (used(0.5) >= used(1.0) - 0.02).all()
     assert used(0.5).mean() > 1.1 * used(1.0).mean()
+
+
+def test_bounds_that_no_cycle_keeps_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"min_cycle_s: expected at most max_cycle_s \(90\), got"):
+        Bounds(100, 90)
+
+
+def test_a_longest_green_below_the_walk_leaves_pedestrians_their_time() -> None:
+    network = read_network(load_scenario("single").network_file)
+    rules = RULES.__class__(max_green_s=6.0)
+    volumes = np.full(len(find_movements(network)), 200.0)
+    for name, plan in Designer(network, rules).design(volumes).items():
+        (signal,) = [s for s in network.signals if s.id == name]
+        for phase, green_s in zip(plan.phases, plan.greens_s, strict=True):
+            assert min_green_s(signal, phase, rules) <= green_s <= max(6, WALK_S)
 
 
 def test_lanes_are_less_full_than_under_the_stored_program_where_that_is_full() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 from hypothesis import given, settings
@@ -10,7 +10,7 @@ from signalrl.control.monitor import Monitor
 from signalrl.forecast.plans import SignalPlan
 from signalrl.forecast.switching import unroll
 from signalrl.network.model import Signal
-from signalrl.network.timing import GREEN, min_green_s
+from signalrl.network.timing import GREEN, TimingRules, lasting_green_s, min_green_s
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.reader import read_network
 
@@ -64,6 +64,43 @@ def test_every_change_is_cleared_and_every_plan_falls_into_step(seed: int, numbe
         settled = [s for s, shows in starts if from_s <= s < to_s and shows == state]
         assert settled
         assert all((s - at_s) % cycle_s == 0 for s in settled)
+
+
+def test_a_short_green_waits_for_what_is_left_to_be_cleared() -> None:
+    """Who was long on the way is not in the way of the next phase, but of the one after it."""
+    network = read_network(load_scenario("resco-ingolstadt21").network_file)
+    rules = TimingRules(min_green_s=1.0)
+    violations = {min_green_s: 0, lasting_green_s: 0}
+    for number, signal in enumerate(network.signals):
+        for phases in permutations(range(len(signal.phases)), 3):
+            for least_s in violations:
+                greens_s = tuple(round(least_s(signal, phase, rules)) for phase in phases)
+                plan = SignalPlan(phases, greens_s)
+                for shown in (
+                    plan.program(signal, rules).steps * 2,
+                    unroll(signal, [(0.0, plan)], 200.0, rules),
+                ):
+                    monitor, time_s = Monitor(network, rules), 0.0
+                    monitor.reset(time_s)
+                    for step in shown:
+                        violation = monitor.check(number, step.state, time_s)
+                        violations[least_s] += violation is not None
+                        time_s += step.duration_s
+    assert violations[lasting_green_s] == 0
+    assert violations[min_green_s] > 0
+
+
+def test_no_green_is_above_the_longest_of_the_city() -> None:
+    signal = next(s for s in SIGNALS if len(s.phases) == 4)
+    for longest_s in (8.0, 30.0):
+        rules = TimingRules(max_green_s=longest_s)
+        plan = SignalPlan((0, 1, 2, 3), (8, 7, 8, 6), 17)
+        shown = unroll(signal, [(0.0, plan)], 2000.0, rules)
+        greens = {state.state: 0 for state in signal.phases}
+        for state, duration_s in shown:
+            if state in greens:
+                greens[state] = max(greens[state], duration_s)
+        assert 8 <= max(greens.values()) <= longest_s
 
 
 def test_a_plan_changes_with_the_cycle_that_ends_next_to_its_minute() -> None:

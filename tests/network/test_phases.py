@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from signalrl.errors import NetworkError
 from signalrl.network.model import BoolArray, Phase, Program, ProgramStep
-from signalrl.network.phases import conflicting_greens, derive_phases, greens, phase_shown
+from signalrl.network.phases import conflicting_greens, derive_phases, greens, lit, phase_shown
 
 REFUSALS = {"conflicting-greens", "flashing", "one-phase", "unknown-letter"}
 
@@ -83,7 +83,7 @@ class TestEveryProgram:
     def test_serves_every_link_that_is_ever_green(self, case) -> None:
         phases = phases_of(case)
         if phases is not None:
-            ever = set().union(*(greens(step.state) for step in case[0].steps))
+            ever = set().union(*(greens(lit(step.state)) for step in case[0].steps))
             assert set().union(*(greens(phase.state) for phase in phases)) == ever
 
     @given(intersections(letters="rgGs"), st.integers(0, 5))
@@ -148,6 +148,14 @@ class TestWhichStatesArePhases:
     def test_the_last_program_runs(self) -> None:
         states, _ = derive(program("Grr", "rGr"), program("rGr", "rrG"))
         assert states == ["rGr", "rrG"]
+
+    def test_a_link_that_blinks_beside_a_green_gets_one_that_yields(self) -> None:
+        """Its traffic flows, so the next phase has to wait until it has gone."""
+        states, notes = derive(program("orG", "rGG"), foes=[(0, 1)])
+        assert states == ["grG", "rGG"]
+        assert "links 0 blink or are off" in notes[0]
+        assert phase_shown(states, "orG") == 0
+        assert derive(program("OrG", "rGG"), foes=[(0, 1)])[0] == ["GrG", "rGG"]
 
 
 class TestConflicts:

@@ -105,11 +105,23 @@ class Actuation:
         steps = tuple(self._in_order(signal, rules))
         return Logic(signal.id, "actuated", PROGRAM, steps, signal.program.offset_s, params)
 
-    def bounds(self, signal: Signal, phase: int, rules: TimingRules) -> tuple[float, float]:
-        """Return the shortest and the longest green of a phase in s."""
+    def bounds(
+        self, signal: Signal, phase: int, rules: TimingRules, longest_s: float | None = None
+    ) -> tuple[float, float]:
+        """Return the shortest and the longest green of a phase in s.
+
+        Args:
+            signal: The signal.
+            phase: The phase.
+            rules: Whose bounds come first.
+            longest_s: Longest green in place of the usual one.
+        """
         shortest = max(self.min_green_s, shortest_green_s(signal, phase, rules))
+        longest = self.max_green_s if longest_s is None else longest_s
+        if rules.max_green_s is not None:
+            longest = min(longest, rules.max_green_s)
         # SUMO takes a phase of equal bounds for one of fixed length, without detectors.
-        return shortest, max(self.max_green_s, shortest + 1.0)
+        return shortest, max(longest, shortest + 1.0)
 
     def _in_order(self, signal: Signal, rules: TimingRules) -> Iterator[Step]:
         for step, phase in zip(signal.program.steps, phases_of_steps(signal), strict=True):

@@ -112,9 +112,9 @@ def write_actuated(
     for signal in site.network.signals:
         settings = []
         for period in periods:
-            plan = period.plans[signal.id]
-            greens = zip(plan.phases, plan.greens_s, strict=True)
-            longest_s = {p: float(round(headroom * green_s)) for p, green_s in greens}
+            # Bounds without choice keep all phases in their order.
+            greens_s = period.plans[signal.id].greens_s
+            longest_s = tuple(float(round(headroom * green_s)) for green_s in greens_s)
             settings.append(Setting(period.begin_s, longest_s))
         logics.append(
             skipping_logic(site.network, signal, rules, actuation, ACTUATED_PROGRAM, settings)
@@ -130,7 +130,7 @@ def evening(
     window = Window(datetime(2000, 1, 1, tzinfo=UTC), scenario.begin_s, scenario.end_s)
     if scenario.events is None:  # no hour of a day matters then
         return plan_evening(
-            scenario, site.network, None, (), window, None, bounds, coordinated=coordinated
+            scenario, site.network, None, (), window, (), bounds, coordinated=coordinated
         )
     season = load_season(scenario)
     occasion = draw_occasion(season, scenario.events, scenario.begin_s, site.seed)
@@ -141,7 +141,7 @@ def evening(
         season.registry,
         events_of(scenario, season, window, late_s, factor),
         window,
-        scenario.begin_s + scenario.events.lead_s[occasion.phase] + late_s,
+        (scenario.begin_s + scenario.events.lead_s[occasion.phase] + late_s,),
         bounds,
         coordinated=coordinated,
     )

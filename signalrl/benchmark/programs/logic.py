@@ -86,7 +86,7 @@ def logic_element(logic: Logic) -> ET.Element:
         id=logic.signal,
         type=logic.type,
         programID=logic.program,
-        offset=f"{logic.offset_s:g}",
+        offset=_text(logic.offset_s),
     )
     for key, value in logic.params.items():
         ET.SubElement(element, "param", key=key, value=_text(value))
@@ -94,7 +94,7 @@ def logic_element(logic: Logic) -> ET.Element:
         ET.SubElement(element, "condition", id=name, value=expression)
     for step in logic.steps:
         settings = {name: _text(value) for name, value in step.settings.items()}
-        duration = f"{step.duration_s:g}"
+        duration = _text(step.duration_s)
         ET.SubElement(element, "phase", {"duration": duration, **settings}, state=step.state)
     return element
 
@@ -117,4 +117,4 @@ def _loop(detector: Detector) -> ET.Element:
 
 
 def _text(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:.10g}"

@@ -13,6 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from signalrl.benchmark.programs.logic import Detector, Logic, Step
@@ -33,22 +34,23 @@ if TYPE_CHECKING:
 
 HEADWAY_S = 1.9
 """SUMO's figure for how far a queue before a detector may reach that the shortest green clears."""
-FOR_EVER_S = 1_000_000.0
+FOR_EVER_S = 100_000_000.0
 STOPPED_S = 3.0
 """Who was detected this long before a red, or later, has stopped at it, or so it is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Which phases run from some time on.
+    """How long phases may be green from some time on.
 
     Attributes:
         begin_s: Simulated second from which it holds.
-        longest_s: Longest green of each phase in s, by index, in the order of the phases.
+        longest_s: Longest green of each phase in s; never below its shortest, and never above the
+            city's longest.
     """
 
     begin_s: float
-    longest_s: Mapping[int, float]
+    longest_s: tuple[float, ...]
 
 
 def skipping_logic(
@@ -73,8 +75,7 @@ def skipping_logic(
         settings: What holds when, by time; all phases with the bounds of ``actuation`` by default.
     """
     if not settings:
-        bounds = {p.index: actuation.bounds(signal, p.index, rules)[1] for p in signal.phases}
-        settings = (Setting(0.0, bounds),)
+        settings = (Setting(0.0, (actuation.max_green_s,) * len(signal.phases)),)
     lanes = _lanes(signal)
     loops = {lane: _loop(network, signal, lane, actuation) for lane in lanes}
     ids = {lane: loop.id for lane, loop in loops.items()}
@@ -105,8 +106,8 @@ def _times(settings: Sequence[Setting]) -> Iterator[tuple[str, str]]:
     """Yield by which condition each setting holds; ``c`` is the time in SUMO's cycle."""
     ends_s = [*(setting.begin_s for setting in settings[1:]), FOR_EVER_S]
     for number, (setting, end_s) in enumerate(zip(settings, ends_s, strict=True)):
-        begin = "" if number == 0 else f"( c:0 >= {setting.begin_s:g} ) and "
-        yield f"time{number}", f"{begin}( c:0 < {end_s:g} )"
+        begin = "" if number == 0 else f"( c:0 >= {setting.begin_s:.10g} ) and "
+        yield f"time{number}", f"{begin}( c:0 < {end_s:.10g} )"
 
 
 def _lanes(signal: Signal) -> dict[str, list[int]]:
@@ -182,14 +183,19 @@ def _steps(
     signal: Signal, rules: TimingRules, actuation: Actuation, settings: Sequence[Setting]
 ) -> list[Step]:
     """Return the greens, then the ways between each two of them, linked by ``next``."""
-    copies = [(k, phase) for k, setting in enumerate(settings) for phase in setting.longest_s]
+    phases = range(len(signal.phases))
+    copies = list(product(range(len(settings)), phases))
     at = {copy: number for number, copy in enumerate(copies)}
     ways: list[Step] = []
     targets: dict[tuple[int, int], dict[str, float | str]] = {copy: {} for copy in copies}
     starts: dict[tuple[int, tuple[int, int]], int] = {}
-    for a in dict.fromkeys(phase for _, phase in copies):
+    for a in phases:
         for k, b in ((k, b) for k, b in copies if b != a):
-            call = f"call{b} and time{k}" if len(settings) > 1 else f"call{b}"
+            call = f"call{b}"
+            if rules.cyclic:  # phases follow in their order, so any call leads to the next one
+                call = f"( {' or '.join(f'call{c}' for c in phases if c != a)} )"
+            if len(settings) > 1:
+                call = f"{call} and time{k}"
             change = change_between(signal, a, b, rules)
             first = len(copies) + len(ways)
             starts[a, (k, b)] = first if change else at[k, b]
@@ -204,13 +210,12 @@ def _steps(
                 ways.append(Step(interval.state, interval.duration_s, links))
     greens = []
     for k, a in copies:
-        shortest, _ = actuation.bounds(signal, a, rules)
-        longest = max(settings[k].longest_s[a], shortest + 1.0)
+        shortest, longest = actuation.bounds(signal, a, rules, settings[k].longest_s[a])
         # Earlier settings too: where a simulation begins late, SUMO begins at any step.
         nexts = [
             starts[a, (other, b)]
-            for other, setting in enumerate(settings)
-            for b in _following(a, setting)
+            for other in range(len(settings))
+            for b in _following(a, len(phases), rules)
         ]
         nexts.append(at[k, a])  # without a call: rest
         bounds: dict[str, float | str] = {
@@ -222,11 +227,10 @@ def _steps(
     return greens + ways
 
 
-def _following(phase: int, setting: Setting) -> list[int]:
-    """Return the phases of a setting that come after a phase, in its order."""
-    order = list(setting.longest_s)
-    begin = order.index(phase) + 1 if phase in order else 0
-    return [b for b in order[begin:] + order[:begin] if b != phase]
+def _following(phase: int, number: int, rules: TimingRules) -> list[int]:
+    """Return the phases that may come after a phase, those first that are next in the order."""
+    order = [*range(phase + 1, number), *range(phase)]
+    return order[:1] if rules.cyclic else order
 
 
 def change_between(signal: Signal, a: int, b: int, rules: TimingRules) -> tuple[Interval, ...]:

@@ -4,7 +4,8 @@ They know the traffic that will come, hour by hour: what a city gets that counts
 the day. Cycle and splits are those of ``tools/tlsCycleAdaptation.py``, offsets those of
 ``tools/tlsCoordinator.py`` (SUMO documentation, *Tools/tls*), after F. V. Webster, *Traffic
 Signal Settings*, Road Research Technical Paper 39 (1958). Signals that the tools can't count, those
-without traffic and those with more or fewer links than letters, keep their stored program.
+without traffic, those with more or fewer links than letters and those whose program only flashes,
+keep their stored program.
 """
 
 from __future__ import annotations
@@ -121,12 +122,13 @@ class _Method:
     def __init__(self, site: Site, min_green_s: float, headway_s: float) -> None:
         self._site, self._min_green_s, self._headway_s = site, min_green_s, headway_s
         self.vehicles = routed_vehicles(site)
-        counted = [_counted(signal) for signal in site.network.signals]
+        self._signals = [signal for signal in site.network.signals if _has_phases(signal)]
+        counted = [_counted(signal) for signal in self._signals]
         self._network = network_with(site, counted, "counted.net.xml")
 
     def programs(self, min_cycle_s: float, max_cycle_s: float) -> list[Logic]:
         groups = defaultdict(list)
-        for signal in filter(_has_a_link_per_position, self._site.network.signals):
+        for signal in filter(_has_a_link_per_position, self._signals):
             groups[round(_intergreen_s(signal))].append(signal)
         return [
             logic
@@ -173,6 +175,11 @@ class _Method:
                 duration_s = max(next(left), shortest_s(signal, phase, rules))
             steps.append(Step(step.state, duration_s))
         return Logic(signal.id, "static", PROGRAM, tuple(steps), signal.program.offset_s)
+
+
+def _has_phases(signal: Signal) -> bool:
+    """Return whether the program that runs shows phases: else it only flashes."""
+    return any(phase is not None for phase in phases_of_steps(signal))
 
 
 def _has_a_link_per_position(signal: Signal) -> bool:

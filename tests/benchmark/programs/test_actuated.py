@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import permutations
+from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise, permutations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,8 +13,9 @@ from signalrl.benchmark.programs import Site
 from signalrl.benchmark.programs.actuated import write
 from signalrl.control.monitor import Monitor
 from signalrl.network.phases import greens
-from signalrl.network.timing import min_green_s
-from signalrl.scenario.catalog import scenario_names
+from signalrl.network.timing import TimingRules, min_green_s
+from signalrl.scenario.catalog import load_scenario, scenario_names
+from signalrl.sumo.episode import start_episode
 
 Sites = Callable[..., Site]
 SCENARIOS = [
@@ -72,6 +75,36 @@ def test_each_phase_leads_to_each_other_by_a_safe_change(site: Site) -> None:
             assert monitor.check(number, steps[b]["state"], time_s) is None
 
 
+def test_the_city_has_the_last_word_on_greens_and_order(site_of: Sites) -> None:
+    site = site_of("corridor")
+    rules = TimingRules(max_green_s=30.0, cyclic=True)
+    scenario = site.scenario.model_copy(update={"timing": rules})
+    for signal, logic in zip(
+        site.network.signals, _logics(write(replace(site, scenario=scenario))), strict=True
+    ):
+        steps = [phase.attrib for phase in logic.iter("phase")]
+        count = len(signal.phases)
+        assert [float(step["maxDur"]) for step in steps[:count]] == [30.0] * count
+        for a, step in enumerate(steps[:count]):
+            way, rest = (int(n) for n in step["next"].split())
+            others = " or ".join(f"call{c}" for c in range(count) if c != a)
+            assert steps[way]["finalTarget"] == f"( {others} )"
+            while way >= count:
+                way = int(steps[way]["next"])
+            assert (way, rest) == ((a + 1) % count, a)
+
+
+def test_a_city_with_an_order_sees_its_phases_in_it(short: Path, site_of: Sites) -> None:
+    site = site_of(short)
+    scenario = load_scenario(short, settings={"timing": {"cyclic": True}})
+    shown = _shown(replace(site, scenario=scenario))
+    for signal, states in zip(site.network.signals, shown, strict=True):
+        phases = [p.state for p in signal.phases]
+        order = [phases.index(state) for state in states if state in phases]
+        assert len(set(order)) == len(phases) > 1
+        assert all(b == (a + 1) % len(phases) for a, b in pairwise(order))
+
+
 def test_each_phase_is_called_by_the_lanes_that_it_serves(site: Site) -> None:
     path = write(site)
     loops = {e.attrib["id"]: e.attrib for e in ET.parse(path).getroot().iter("inductionLoop")}
@@ -100,6 +133,21 @@ def test_each_phase_is_called_by_the_lanes_that_it_serves(site: Site) -> None:
                         assert not words & on_red  # SUMO counts no red time of these
                 if not letters & set("Gg"):
                     assert not {w for w in words if w.endswith(f":{loop_of[lane]}")}
+
+
+def _shown(site: Site) -> list[list[str]]:
+    """Return what each signal shows in SUMO, a state after the other."""
+    shown: list[list[str]] = [[] for _ in site.network.signals]
+    at = site.scenario, site.network, 1, site.folder
+    simulation, plant = start_episode(*at, backend="traci", additional=(write(site),))
+    with closing(simulation):
+        while plant.time_s < site.scenario.end_s:
+            plant.advance(plant.time_s + 1.0)
+            for states, signal in zip(shown, site.network.signals, strict=True):
+                state = plant.api.trafficlight.getRedYellowGreenState(signal.id)
+                if not states or states[-1] != state:
+                    states.append(state)
+    return shown
 
 
 def _logics(path: Path) -> list[ET.Element]:

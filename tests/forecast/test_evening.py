@@ -1,0 +1,61 @@
+"""The plans of an evening: when they change, and where queues may stay outside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalrl.forecast.evening import PERIOD_S, plan_evening, slices_of
+from signalrl.forecast.plans import Bounds
+from signalrl.forecast.traffic import Crowd, Stream, Traffic, Window
+from signalrl.scenario.catalog import load_scenario
+from signalrl.sumo.episode import scenario_network
+
+WINDOW = Window(datetime(2026, 9, 19, 16, tzinfo=UTC), 0.0, 6 * 3600.0)
+
+
+def visitors(first_s: float, last_s: float) -> Traffic:
+    """Somebody sets off in each step between two times."""
+    steps = np.arange(int(first_s // WINDOW.step_s), int(last_s // WINDOW.step_s))
+    crowds = {Stream(2, "a", "b"): Crowd(steps, np.zeros(len(steps), np.intp))}
+    return Traffic(WINDOW, 1, {}, {}, np.ones(1), np.ones(1), crowds, 0)
+
+
+@given(st.lists(st.integers(0, 6 * 3600), min_size=1, max_size=4))
+def test_plans_change_at_the_end_of_each_event(ends_s: list[int]) -> None:
+    slices = slices_of(visitors(0.0, WINDOW.end_s), tuple(map(float, ends_s)))
+    assert (slices[0][0], slices[-1][1]) == (WINDOW.begin_s, WINDOW.end_s)
+    assert all(a[1] == b[0] for a, b in pairwise(slices))
+    begins_s = {begin_s for begin_s, _ in slices}
+    assert {s for s in ends_s if 0 < s < WINDOW.end_s} <= begins_s
+    assert max(end_s - begin_s for begin_s, end_s in slices) <= 2.0 * PERIOD_S
+    for begin_s, end_s in slices[1:-1]:
+        assert end_s - begin_s >= PERIOD_S / 2 or {begin_s, end_s} <= set(ends_s)
+
+
+def test_the_time_without_visitors_has_one_plan_at_a_time() -> None:
+    slices = slices_of(visitors(7200.0, 10800.0), (7200.0,))
+    assert slices == [(0.0, 7200.0), (7200.0, 9000.0), (9000.0, 10800.0), (10800.0, 21600.0)]
+
+
+def test_a_signal_on_which_everybody_enters_holds_nobody_outside() -> None:
+    """There is nothing inside to protect, and half of the traffic would be timed for."""
+    scenario = load_scenario("resco-cologne1")
+    window = Window(datetime(2000, 1, 1, tzinfo=UTC), scenario.begin_s, scenario.end_s)
+    half, whole = (
+        plan_evening(
+            scenario,
+            scenario_network(scenario),
+            None,
+            (),
+            window,
+            bounds=Bounds(gate=gate),
+            coordinated=False,
+        )
+        for gate in (0.5, 1.0)
+    )
+    assert [period.plans for period in half] == [period.plans for period in whole]
