@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from signalrl.files import suggestion
+from signalrl.network.gridlock import core_edges
+from signalrl.network.model import Network
 from signalrl.network.phases import control
 from signalrl.network.preflight import Report, check_signal, report
 from signalrl.network.program_checks import Finding
@@ -18,6 +20,7 @@ from signalrl.scenario.demand_schema import Demand
 from signalrl.scenario.event_demand import Season, load_season
 from signalrl.scenario.plausible import implausible
 from signalrl.scenario.schema import Scenario
+from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.programs import stored_programs
 from signalrl.sumo.reader import build_network, load_net, selection, stored_signals
 from signalrl.sumo.zones import DETECTION_RANGE_M, detection_zones, seen_m
@@ -93,6 +96,7 @@ def check_scenario(scenario: Scenario) -> Report:
     findings += [Finding("warning", *one) for one in implausible(scenario, season)]
     if scenario.metering is not None:
         findings += check_gates(net, scenario.metering.gates, FILE)
+        findings += check_core(net, scenario_network(scenario))
     return replace(found, findings=(*found.findings, *findings))
 
 
@@ -141,6 +145,42 @@ def check_gates(net: Any, gates: Mapping[str, str], file: str) -> list[Finding]:
                 )
             )
     return findings
+
+
+def check_core(net: Any, network: Network) -> list[Finding]:
+    """Return which streets between signals the accumulation of a district leaves out.
+
+    Args:
+        net: What :func:`signalrl.sumo.reader.load_net` returned.
+        network: Its signals.
+    """
+    links = [link for signal in network.signals for link in signal.links if not link.crossing]
+    edge_of = {lane.id: lane.edge for lane in network.lanes}
+    stop_lines = {edge_of[link.from_lane] for link in links}
+    left = [net.getLane(link.to_lane).getEdge() for link in links]
+    reached: set[str] = set()
+    while left:  # onwards from each signal, through joints without one, to the next stop line
+        edge = left.pop()
+        if edge.getID() in reached:
+            continue
+        reached.add(edge.getID())
+        if edge.getID() not in stop_lines:
+            left += [other for other in edge.getOutgoing() if other.getFunction() == ""]
+    between = reached & stop_lines
+    missing = sorted(between - core_edges(network))
+    if not missing:
+        return []
+    return [
+        Finding(
+            "warning",
+            "core",
+            f"metering: {len(missing)} of {len(between)} streets between signals are not counted, "
+            f"such as that to {missing[0]!r}: a joint without a signal divides them farther from "
+            f"the stop line than the detectors reach ({DETECTION_RANGE_M:g} m). Gates and the risk "
+            "of gridlock know less of the district than is there; join their edges (netconvert "
+            "--geometry.remove)",
+        )
+    ]
 
 
 def _unknown(net: Any, where: str, edge: str, file: str) -> Finding:

@@ -10,7 +10,7 @@ from signalrl.network.preflight import Report
 from signalrl.network.timing import TimingRules
 from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.preflight import check_network, check_scenario
-from signalrl.sumo.reader import read_network
+from signalrl.sumo.reader import load_net, read_network
 
 
 def package(name: str) -> Path:
@@ -143,6 +143,21 @@ def test_gates_that_can_not_stand_there_are_found(
     (tmp_path / "scenario.yaml").write_text(text)
     findings = check_scenario(load_scenario(tmp_path)).findings
     assert [(finding.level, finding.code) for finding in findings] == [("error", code)] * bool(code)
+    assert all(told in finding.message for finding in findings)
+
+
+@pytest.mark.parametrize(("name", "told"), [("arena", ""), ("resco-ingolstadt21", "33 of 55")])
+def test_streets_that_a_district_does_not_count_are_told(
+    tmp_path: Path, name: str, told: str
+) -> None:
+    network = load_scenario(name).network_file
+    edge = next(e.getID() for e in load_net(network).getEdges() if not e.getIncoming())
+    gates = f"{{gates: {{one: '{edge}'}}, critical_veh: 9, capacity_veh_h: 900}}"
+    flow = f"{{flows: [{{from: '{edge}', to: '{edge}', veh_h: 9}}]}}"
+    text = f"network: {network}\nmetering: {gates}\ndemand: {flow}\n"
+    (tmp_path / "scenario.yaml").write_text(text)
+    findings = [f for f in check_scenario(load_scenario(tmp_path)).findings if f.code == "core"]
+    assert [f.level for f in findings] == ["warning"] * bool(told)
     assert all(told in finding.message for finding in findings)
 
 
