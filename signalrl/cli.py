@@ -36,6 +36,10 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Calendars = Annotated[
+    list[Path] | None,
+    typer.Option(help="Calendar (.ics, .json, .csv) in place of its own; again for more."),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what comes of it.")]
 
 
@@ -110,10 +114,7 @@ def forecast(
     env: Annotated[
         str, typer.Argument(metavar="ENV", help="Name, id or folder of an environment with events.")
     ],
-    calendar: Annotated[
-        list[Path] | None,
-        typer.Option(help="Calendar (.ics, .json, .csv) in place of its own; again for more."),
-    ] = None,
+    calendar: Calendars = None,
     at: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day; the next with an event by default."),
@@ -185,13 +186,14 @@ def plans(
     at: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%d"], help="Day on which the event begins.")
     ],
+    calendar: Calendars = None,
     as_json: AsJson = False,
 ) -> None:
     """Design the fixed-time signal plans for the events of a day."""
     from signalrl.cli_plans import plans as run_plans
     from signalrl.cli_plans import show
 
-    described = run_plans(env, at.date(), out)
+    described = run_plans(env, at.date(), out, tuple(calendar or ()))
     if as_json:
         _print_json(described)
     else:
@@ -202,10 +204,7 @@ def plans(
 def nfd(
     env: Annotated[str, typer.Argument(metavar="ENV", help="Environment with drawn demand.")],
     controller: Annotated[str, typer.Option(help="Who controls the signals.")] = "greedy-adaptive",
-    calendar: Annotated[
-        list[Path] | None,
-        typer.Option(help="Calendar in place of the environment's own; again for more."),
-    ] = None,
+    calendar: Calendars = None,
     load: Annotated[
         list[float] | None,
         typer.Option(min=0.1, help="Factor on the usual traffic; again for more. 1, 1.4 and 1.8."),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -14,7 +13,7 @@ from rich.table import Table
 from signalrl.events.event import Event
 from signalrl.files import make_folder
 from signalrl.forecast.corrections import corrections_of
-from signalrl.forecast.days import next_day, parts_of_day, season_of
+from signalrl.forecast.days import next_day, parts_of_day, season_of, with_calendars
 from signalrl.forecast.forecast import look_ahead
 from signalrl.forecast.gridlock import Risk, gridlock_risk
 from signalrl.forecast.pictures import draw_forecast
@@ -25,8 +24,6 @@ from signalrl.scenario.catalog import load_scenario
 from signalrl.sumo.episode import scenario_network
 
 SHOWN = 12
-AROUND = timedelta(days=400)
-"""How far before and after a day the events of another calendar are read."""
 
 
 def forecast_day(
@@ -52,7 +49,7 @@ def forecast_day(
     Raises:
         SignalRLError: The environment has no events, or a file is broken.
     """
-    scenario = load_scenario(env, settings=_settings(calendars, day))
+    scenario = load_scenario(env, settings=with_calendars(calendars, day))
     network = scenario_network(scenario)
     season = season_of(scenario)
     for note in season.notes:
@@ -120,16 +117,3 @@ def show(forecast: DayForecast, out: Path, console: Console) -> None:
 
 def _when(event: Event, day: date) -> str:
     return f"{event.begin:%H:%M}" if event.begin.date() == day else f"{event.begin:%Y-%m-%d %H:%M}"
-
-
-def _settings(calendars: tuple[Path, ...], day: date | None) -> dict[str, Any]:
-    if not calendars:
-        return {}
-    middle = day or date.today()
-    return {
-        "events": {
-            "calendars": [str(path.resolve()) for path in calendars],
-            "first_day": str(middle - AROUND),
-            "last_day": str(middle + AROUND),
-        }
-    }

@@ -18,7 +18,7 @@ from signalrl.benchmark.programs.logic import write_logics
 from signalrl.errors import ConfigError
 from signalrl.events.turnout import usual_end_s
 from signalrl.files import make_folder
-from signalrl.forecast.days import Part, knows_all_hours, parts_of_day, season_of
+from signalrl.forecast.days import Part, knows_all_hours, parts_of_day, season_of, with_calendars
 from signalrl.forecast.evening import Period, plan_evening
 from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
@@ -33,7 +33,9 @@ TABLE, PROGRAMS = "plans.csv", "plans{}.add.xml"
 COLUMNS = ("from", "to", "signal", "cycle_s", "offset_s", "phase", "state", "green_s")
 
 
-def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
+def plans(
+    target: str, day: date, out: Path, calendars: Sequence[Path] = ()
+) -> list[dict[str, Any]]:
     """Design the plans of a day, write them into a folder and return its periods.
 
     Args:
@@ -41,11 +43,12 @@ def plans(target: str, day: date, out: Path) -> list[dict[str, Any]]:
         day: The day on which they begin.
         out: Folder for ``plans.csv`` and ``plans.add.xml``; made where it is missing. Where the
             usual traffic is known around events only, each part has programs of its own.
+        calendars: Calendars in place of the environment's own; none for these.
 
     Raises:
         SignalRLError: The environment has no events, or none on this day.
     """
-    scenario = load_scenario(target)
+    scenario = load_scenario(target, settings=with_calendars(calendars, day))
     season = season_of(scenario)
     console = Console(stderr=True)
     for note in season.notes:

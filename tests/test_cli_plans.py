@@ -67,3 +67,15 @@ def test_says_why_there_are_no_plans(
 ) -> None:
     assert main([*arguments, "--out", str(tmp_path)]) == 2
     assert reason in " ".join(capsys.readouterr().err.split())
+
+
+def test_another_calendar_takes_the_place_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calendar = tmp_path / "own.csv"
+    calendar.write_text("title,venue,begin\nMatch,arena,2026-10-01T18:30+02:00\n")
+    command = ["plans", "arena", "--at", "2026-09-19", "--calendar", str(calendar)]
+    assert main([*command, "--out", str(tmp_path / "plans")]) == 2
+    assert "expected a day with an event, got 2026-09-19; try 2026-10-01" in " ".join(
+        capsys.readouterr().err.split()
+    )

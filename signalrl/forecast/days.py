@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
 
 from signalrl.errors import ConfigError
 from signalrl.events.event import Event
@@ -22,6 +24,8 @@ from signalrl.scenario.schema import Scenario
 
 COMING = LEAVING = timedelta(hours=3)
 """From so long before an event, and until so long after it, visitors are looked for on the road."""
+AROUND = timedelta(days=400)
+"""How far before and after a day the events of another calendar are read."""
 EVENING_S = 4 * 3600.0
 """How much of an evening is loaded where its visitors are still on the road at midnight."""
 
@@ -44,6 +48,25 @@ class Part:
     events: tuple[Event, ...]
     anchors_s: tuple[float, ...] = ()
     before_s: float = 0.0
+
+
+def with_calendars(calendars: Sequence[Path], day: date | None) -> dict[str, Any]:
+    """Return the settings of a scenario with other calendars in place of its own.
+
+    Args:
+        calendars: The files; none for its own.
+        day: The day that is of interest; today by default.
+    """
+    if not calendars:
+        return {}
+    middle = day or date.today()
+    return {
+        "events": {
+            "calendars": [str(path.resolve()) for path in calendars],
+            "first_day": str(middle - AROUND),
+            "last_day": str(middle + AROUND),
+        }
+    }
 
 
 def season_of(scenario: Scenario) -> Season:
