@@ -8,6 +8,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,15 @@ def league(suite: str) -> str:
             text = f"{values[name]:.1f}" if name in values else "–"
             cells.append(f"**{text}**" if values.get(name) == lowest[env] else text)
         rows.append([f"`{name}`", f"{standing['relative']:.2f}", *cells])
-    return table(["controller", "relative", *(env.removeprefix("resco-") for env in delays)], rows)
+    return table(["controller", "relative", *short_names(list(delays))], rows)
+
+
+def short_names(environments: list[str]) -> list[str]:
+    """Return names of environments without what all of them begin with."""
+    words = [env.removeprefix("resco-").split("-") for env in environments]
+    columns = zip(*words, strict=False) if len(words) > 1 else ()
+    same = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    return ["-".join(parts[same:]) for parts in words]
 
 
 def paired(suite: str) -> str:
@@ -100,7 +109,7 @@ def paired(suite: str) -> str:
             text = f"{ends.mean / mean:+.1%} [{ends.low / mean:+.1%}, {ends.high / mean:+.1%}]"
             cells.append(f"**{text}**" if found.verdict in {"lower", "higher"} else text)
         rows.append([f"`{other}`", *cells])
-    return table([f"`{name}` beside", *environments], rows)
+    return table([f"`{name}` beside", *short_names(environments)], rows)
 
 
 def published(suite: str) -> str:
