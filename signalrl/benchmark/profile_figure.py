@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from signalrl.benchmark.figures import STYLE, FloatArray
 from signalrl.events.event_days import DIRECTIONS, Direction, EventDay, Seen
 from signalrl.events.learning import Learned, Profile
-from signalrl.events.skill import BIN_S, QUANTILES, bins_of, counted, predicted
+from signalrl.events.skill import QUANTILES, bin_s, bins_of, counted, predicted
 from signalrl.events.turnout import expected_people
 from signalrl.events.venues import Registry
 
@@ -42,7 +42,8 @@ def profile_figure(days: Sequence[EventDay], prior: Registry, learned: Learned) 
             for axes, direction in zip(row, DIRECTIONS, strict=True):
                 _panel(axes, mine, direction, prior, learned.registry)
                 axes.set_title(f"{profile.venue}, {profile.name}: {direction}", fontsize=10)
-        panels[0][0].set_ylabel("vehicles in 15 min per 1000 people")
+        seen = next(seen for day in days for seen in (day.arrivals, day.departures) if seen)
+        panels[0][0].set_ylabel(f"vehicles in {bin_s(seen) / 60:g} min per 1000 people")
         panels[0][0].legend(frameon=False, fontsize=8)
         return figure
 
@@ -99,7 +100,7 @@ def _expected(
 
 def _middles(seen: Seen) -> FloatArray:
     """Return the middles of the bins in min."""
-    found: FloatArray = (bins_of(seen) + BIN_S / 2) / 60
+    found: FloatArray = (bins_of(seen) + bin_s(seen) / 2) / 60
     return found
 
 

@@ -29,7 +29,7 @@ ALONE = 10
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """Errors on held-out event days of one venue and kind; bins of 15 minutes.
+    """Errors on held-out event days of one venue and kind; bins as of :func:`bin_s`.
 
     Attributes:
         venue: The venue.
@@ -108,13 +108,18 @@ def predicted(day: EventDay, registry: Registry, draws: int, seed: int) -> list[
     return [np.array(rows) for rows in found]
 
 
+def bin_s(seen: Seen) -> float:
+    """Return the length of a bin in s: 15 minutes, or an interval that doesn't fit into them."""
+    return seen.interval_s if BIN_S % seen.interval_s else BIN_S
+
+
 def counted(seen: Seen) -> FloatArray:
-    """Return the counts of all detectors in bins of 15 minutes, NaN where one is missing."""
+    """Return the counts of all detectors in bins, ``(bins,)``, NaN where one is missing."""
     return _grouped(seen.counts.sum(axis=0), seen)
 
 
 def bins_of(seen: Seen) -> FloatArray:
-    """Return the beginnings of these bins, on the clock of ``seen``."""
+    """Return the beginnings of these bins in s, on the clock of ``seen``, ``(bins,)``."""
     step = _step(seen)
     return seen.begin_s[: len(seen.begin_s) // step * step : step]
 
@@ -148,7 +153,7 @@ def _grouped(values: FloatArray, seen: Seen) -> FloatArray:
 
 
 def _step(seen: Seen) -> int:
-    return max(1, round(BIN_S / seen.interval_s))
+    return round(bin_s(seen) / seen.interval_s)
 
 
 def _scores(day: EventDay, registries: Sequence[Registry], draws: int, seed: int) -> FloatArray:

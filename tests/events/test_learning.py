@@ -10,13 +10,13 @@ import pytest
 
 from signalrl.errors import ConfigError
 from signalrl.events.calendar import read_calendars
-from signalrl.events.event_days import EventDay, event_days
+from signalrl.events.event_days import EventDay, Seen, event_days
 from signalrl.events.fitting import fit_arrivals, fit_departures
 from signalrl.events.history import Counts, Series
 from signalrl.events.learning import Profile, before_learning, learn
 from signalrl.events.minimum import minimum
 from signalrl.events.shapes import Egress, Ingress
-from signalrl.events.skill import Skill, held_out
+from signalrl.events.skill import Skill, bins_of, counted, held_out
 from signalrl.events.turnout import draw_turnout, mean_people
 from signalrl.events.venues import read_venues
 from signalrl.events.writing import write_venues
@@ -219,6 +219,18 @@ def test_what_was_learned_is_hardly_worse_than_a_prior_that_is_right() -> None:
     found = skill("same", 12)
     assert found.pinball < 1.05 * found.prior_pinball
     assert 0.7 <= found.coverage <= 0.9
+
+
+@pytest.mark.parametrize(
+    ("minutes", "together"), [(1, 15), (3, 5), (4, 1), (5, 3), (6, 1), (7, 1), (10, 1), (20, 1)]
+)
+def test_intervals_are_put_together_where_fifteen_minutes_hold_a_whole_number(
+    minutes: int, together: int
+) -> None:
+    begin_s, counts = 60.0 * minutes * np.arange(30), np.arange(30.0)
+    seen = Seen((), begin_s, 60.0 * minutes, counts[None], np.zeros((1, 30)), np.ones(30))
+    assert bins_of(seen).tolist() == begin_s[::together].tolist()
+    assert counted(seen).tolist() == counts.reshape(-1, together).sum(axis=1).tolist()
 
 
 def test_one_day_can_not_be_held_out() -> None:
