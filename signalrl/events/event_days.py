@@ -213,14 +213,13 @@ def _of_gates(venue: Venue, direction: Direction) -> Iterator[Detector]:
     """What all exits let out is spread over the gates as the visitors are."""
     exits = {edge: v for park in venue.car_parks.values() for edge, v in park.exits.items()}
     pull = sum(gate.pull for gate in venue.gates.values())
-    for _, gate in sorted(venue.gates.items()):
-        share = gate.pull / pull
-        if direction == "arrivals":
-            yield Detector(gate.inbound, "origin", share, math.inf, shared=True)
-        else:
-            yield Detector(
-                gate.outbound, "destination", share, share * sum(exits.values()), shared=True
-            )
+    share: dict[str, float] = defaultdict(float)
+    for gate in venue.gates.values():
+        share[gate.inbound if direction == "arrivals" else gate.outbound] += gate.pull / pull
+    at: Literal["origin", "destination"] = "origin" if direction == "arrivals" else "destination"
+    veh_h = sum(exits.values()) if direction == "departures" else math.inf
+    for edge in sorted(share):
+        yield Detector(edge, at, share[edge], share[edge] * veh_h, shared=True)
 
 
 def _windows(registry: Registry, events: Iterable[Event], key: str) -> Iterator[tuple[Event, Span]]:

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signalrl.errors import ConfigError
-from signalrl.events.event_days import event_days
+from signalrl.events.event_days import DIRECTIONS, detectors_of, event_days
 from signalrl.events.history import Counts, Series, read_counts
-from tests.events.histories import changed, days_of, history, registry, weekly
+from tests.events.histories import ROADS, changed, days_of, history, registry, weekly
 
 REGISTRY = registry()
 HEAD = "time,detector,vehicles\n"
@@ -275,6 +275,16 @@ def test_other_traffic_of_a_street_is_known_from_days_without_an_event() -> None
         assert [d.edge for d in among.arrivals.detectors] == ["e_in", "w_in"]
         assert among.arrivals.usual.mean() == pytest.approx(50, rel=0.05)
         assert among.arrivals.vehicles == pytest.approx(alone.arrivals.vehicles, rel=0.12)
+
+
+def test_gates_on_one_road_are_one_detector() -> None:
+    """Two gates of half the weight each, by which the same visitors come."""
+    venue = REGISTRY.venues["arena"]
+    half = venue.gates["west"].model_copy(update={"weight": 1.5})
+    gates = {"west": half, "east": venue.gates["east"], "far": half}
+    split = venue.model_copy(update={"gates": gates})
+    for direction in DIRECTIONS:
+        assert detectors_of(split, direction, ROADS) == detectors_of(venue, direction, ROADS)
 
 
 def test_a_street_without_a_quiet_day_tells_nothing() -> None:
