@@ -32,6 +32,8 @@ MAX_NOTES = 50
 MAX_VEHICLES = 100_000
 INTERVALS_S = (60.0, 3600.0)
 """The shortest and the longest interval of counts that say something about an event."""
+YEARS = range(1970, 2200)
+"""A time of another year stands for one that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,21 +203,21 @@ class _Rows:
         """Return the instant of a time that is not known yet."""
         try:
             moment = datetime.fromisoformat(text)
-            aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=zone)
-            begin_s = aware.timestamp()
-            if aware.tzinfo is zone:
-                if datetime.fromtimestamp(begin_s, zone).replace(tzinfo=None) != moment:
-                    raise ValueError(f"expected a time that the clocks show, got {text[:40]}")
-                if begin_s in known:
-                    begin_s = aware.replace(fold=1).timestamp()
-        except (OverflowError, OSError) as error:
-            raise ValueError(f"expected a time of this age, got {text[:40]!r}") from error
         except ValueError as error:
-            if str(error).startswith("expected"):
-                raise
             raise ValueError(
                 f"expected a time such as 2026-05-09T18:30+02:00, got {text[:40]!r}"
             ) from error
+        if moment.year not in YEARS:
+            raise ValueError(
+                f"expected a time of the years {YEARS[0]} to {YEARS[-1]}, got {text[:40]}"
+            )
+        aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=zone)
+        begin_s = aware.timestamp()
+        if aware.tzinfo is zone:
+            if datetime.fromtimestamp(begin_s, zone).replace(tzinfo=None) != moment:
+                raise ValueError(f"expected a time that the clocks show, got {text[:40]}")
+            if begin_s in known:
+                begin_s = aware.replace(fold=1).timestamp()
         if begin_s in known:
             raise _TwiceError(f"expected one row for a detector and time, got another of {text}")
         return begin_s

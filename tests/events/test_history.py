@@ -44,6 +44,8 @@ def test_rows_in_any_order_zone_and_column_are_one_series(tmp_path: Path) -> Non
         ("2026-05-09T19:00,n_in,", "a number of vehicles"),
         ("seven,n_in,1", "expected a time such as"),
         ("0001-01-01T00:00,n_in,1", "expected a time"),
+        ("0001-01-01T00:00:00Z,n_in,0", "expected a time of the years 1970 to 2199"),
+        ("9999-12-31T23:55:00Z,n_in,0", "expected a time of the years 1970 to 2199"),
         ("2026-05-09T18:00,n_in,1", "one row for a detector and time"),
         ("2026-05-09T19:00,n_in", "expected 3 cells"),
         ("2026-05-09T19:00,n_in,1,2", "expected 3 cells"),
