@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ INTERVALS_S = (60.0, 3600.0)
 """The shortest and the longest interval of counts that say something about an event."""
 YEARS = range(1970, 2200)
 """A time of another year stands for one that is not known."""
+_POINTS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
+"""Where commas begin decimals, thousands may have points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ def read_counts(path: Path, registry: Registry, interval_s: float | None = None)
     of a time that there is twice is the first of the two, and the second row the second.
 
     Args:
-        path: A CSV file with a header, separated by commas or semicolons.
+        path: A CSV file with a header, separated by commas or semicolons; with semicolons, a
+            comma may begin decimals, and points between thousands are not read.
         registry: The venues; a detector is called like an edge of a car park or a gate.
         interval_s: Length of an interval in s; by default the usual distance of two rows.
 
@@ -130,12 +134,14 @@ class _Rows:
     notes: list[Note] = field(default_factory=list)
     skipped: int = 0
     twice: Counter[str] = field(default_factory=Counter)
+    decimal_comma: bool = False
     _unknown: set[str] = field(default_factory=set)
 
     def read(self, text: str) -> None:
         """Read the text of the file."""
         head = text.partition("\n")[0]
         delimiter = ";" if head.count(";") > head.count(",") else ","
+        self.decimal_comma = delimiter == ";"
         rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
         try:
             names = [name.strip().lower() for name in next(rows, [])]
@@ -178,7 +184,8 @@ class _Rows:
             time, detector, vehicles = (cells[place].strip() for place in places)
             if detector in self.zones:
                 known = self.found[detector]
-                known[self._begin_s(time, self.zones[detector], known)] = _vehicles(vehicles)
+                begin_s = self._begin_s(time, self.zones[detector], known)
+                known[begin_s] = _vehicles(vehicles, self.decimal_comma)
             elif detector not in self._unknown:
                 self._unknown.add(detector)
                 if len(self._unknown) <= MAX_NOTES:
@@ -227,9 +234,13 @@ class _TwiceError(ValueError):
     """A time of a detector that is known."""
 
 
-def _vehicles(text: str) -> float:
+def _vehicles(text: str, decimal_comma: bool) -> float:
+    if decimal_comma and _POINTS.fullmatch(text):
+        raise ValueError(
+            f"expected thousands without a point, and decimals with a comma, got {text[:40]}"
+        )
     try:
-        vehicles = float(text)
+        vehicles = float(text.replace(",", ".") if decimal_comma else text)
     except ValueError as error:
         raise ValueError(f"expected a number of vehicles, got {text[:40]!r}") from error
     if not (math.isfinite(vehicles) and 0 <= vehicles <= MAX_VEHICLES):

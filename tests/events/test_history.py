@@ -62,6 +62,23 @@ def test_a_broken_row_is_noted_and_the_rest_is_read(tmp_path: Path, row: str, wh
     assert why in note.message
 
 
+def test_commas_begin_decimals_where_semicolons_separate(tmp_path: Path) -> None:
+    cells = ["987", "98,5", "98.5", "0,125", "0.125", "1.234", "12.345.678"]
+    rows = (f"2026-05-09T18:{5 * i:02d};n_in;{cell}" for i, cell in enumerate(cells))
+    counts = read(tmp_path, "time;detector;vehicles\n" + "\n".join(rows))
+    assert counts.series["n_in"].vehicles.tolist() == [987, 98.5, 98.5, 0.125, 0.125]
+    assert [note.entry for note in counts.notes] == ["line 7", "line 8"]
+    assert all("expected thousands without a point" in note.message for note in counts.notes)
+
+
+def test_points_begin_decimals_where_commas_separate(tmp_path: Path) -> None:
+    rows = '2026-05-09T18:00,n_in,1.234\n2026-05-09T18:05,n_in,5\n2026-05-09T18:10,n_in,"1,5"\n'
+    counts = read(tmp_path, HEAD + rows)
+    assert counts.series["n_in"].vehicles.tolist() == [1.234, 5]
+    (note,) = counts.notes
+    assert "expected a number of vehicles, got '1,5'" in note.message
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
