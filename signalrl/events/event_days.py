@@ -18,7 +18,7 @@ import numpy as np
 from signalrl.events.courses import egress, ingress
 from signalrl.events.entries import Note, SkippedError
 from signalrl.events.event import Event
-from signalrl.events.history import Counts, FloatArray, Series, edges_of, wall_clock
+from signalrl.events.history import DAY_S, Counts, FloatArray, Series, edges_of, wall_clock
 from signalrl.events.kinds import Kind
 from signalrl.events.shapes import Egress, Ingress
 from signalrl.events.turnout import IndexArray, expected_people, mean_vehicles, usual_end_s
@@ -27,7 +27,6 @@ from signalrl.events.venues import Registry, Venue
 Direction = Literal["arrivals", "departures"]
 Span = tuple[float, float]
 DIRECTIONS: tuple[Direction, ...] = ("arrivals", "departures")
-DAY_S = 86_400.0
 QUIET_S = 3600.0
 """A time is usual that is this far from the traffic of every event."""
 EARLY_S, LATE_S = 30 * 60.0, 200 * 60.0

@@ -10,10 +10,9 @@ import io
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,6 +25,7 @@ from signalrl.events.venues import Registry, Venue
 from signalrl.files import suggestion
 
 FloatArray = npt.NDArray[np.float64]
+DAY_S = 86_400.0
 COLUMNS = ("time", "detector", "vehicles")
 MAX_BYTES = 400_000_000
 MAX_NOTES = 50
@@ -108,7 +108,7 @@ def read_counts(path: Path, registry: Registry, interval_s: float | None = None)
                 f"{path}: expected one row for a detector and time, got two of most times of "
                 f"{detector}; if these are lanes, add them up"
             )
-    interval_s = interval_s or _usual_distance_s(path, rows.found)
+    interval_s = interval_s or rows.usual_distance_s()
     if not INTERVALS_S[0] <= interval_s <= INTERVALS_S[1]:
         raise ConfigError(
             f"{path}: expected intervals of {INTERVALS_S[0]:g} to {INTERVALS_S[1]:g} s, got "
@@ -152,10 +152,36 @@ class _Rows:
         except csv.Error as error:
             raise ConfigError(f"{self.path}: expected CSV, got: {error}; save it again") from error
 
+    def usual_distance_s(self) -> float:
+        """Return the usual distance of two rows of a detector.
+
+        Raises:
+            ConfigError: No detector has two.
+        """
+        distances = Counter[float]()
+        for times in self.found.values():
+            distances.update(np.diff(sorted(times)).tolist())
+        if not distances:
+            raise ConfigError(
+                f"{self.path}: expected several intervals of a detector, got one of each; say how "
+                "long an interval is"
+            )
+        return distances.most_common(1)[0][0]
+
     def counts(self, interval_s: float) -> Counts:
-        """Return what was read, on one grid of intervals."""
-        found = {detector: times for detector, times in self.found.items() if times}
-        phases = Counter(begin % interval_s for times in found.values() for begin in times)
+        """Return what was read, on one grid of intervals.
+
+        Raises:
+            ConfigError: All rows have other intervals.
+        """
+        detectors = sorted(detector for detector, times in self.found.items() if times)
+        found = {detector: self._times(detector, interval_s) for detector in detectors}
+        phases = Counter(begin % interval_s for times in found.values() for begin in times.tolist())
+        if not phases:
+            raise ConfigError(
+                f"{self.path}: expected intervals of {interval_s:g} s, got none "
+                f"({self.notes[-1].message}); say how long an interval is"
+            )
         phase = min(phases, key=lambda p: (-phases[p], p))
         if others := phases.total() - phases[phase]:
             self.note(
@@ -163,15 +189,35 @@ class _Rows:
                 f"expected them every {interval_s:g} s, got {others} at other times; left out",
             )
         series = {}
-        for detector, times in sorted(found.items()):
-            begin_s = np.array(sorted(t for t in times if t % interval_s == phase))
+        for detector, times in found.items():
+            begin_s = times[times % interval_s == phase]
             if len(begin_s):
-                series[detector] = Series(begin_s, np.array([times[t] for t in begin_s.tolist()]))
+                known = self.found[detector]
+                series[detector] = Series(begin_s, np.array([known[t] for t in begin_s.tolist()]))
         notes = list(self.notes)
         if self.skipped > MAX_NOTES:
             more = f"{self.skipped - MAX_NOTES} further rows are left out"
             notes.append(Note(self.path.name, "rows", more))
         return Counts(interval_s, series, tuple(notes))
+
+    def _times(self, detector: str, interval_s: float) -> FloatArray:
+        """Return the times of a detector on days of this interval; others are noted.
+
+        A row may be missing, so the usual distance of a day's rows tells. A row that is alone on
+        its day has none, and is taken.
+        """
+        begin_s, zone = np.array(sorted(self.found[detector])), self.zones[detector]
+        midnights = np.flatnonzero(np.diff(wall_clock(begin_s, zone) // DAY_S)) + 1
+        days = [(_usual_distance_s(day, interval_s), day) for day in np.split(begin_s, midnights)]
+        if others := [(got, day[-1]) for got, day in days if got != interval_s]:
+            got, _ = Counter(got for got, _ in others).most_common(1)[0]
+            last = datetime.fromtimestamp(others[-1][1], zone)
+            self.note(
+                detector,
+                f"expected intervals of {interval_s:g} s, got {got:g} on {len(others)} of "
+                f"{len(days)} days, at last on {last:%Y-%m-%d}; these are left out",
+            )
+        return np.concatenate([begin_s[:0], *(day for got, day in days if got == interval_s)])
 
     def note(self, entry: str, message: str) -> None:
         """Add a note."""
@@ -280,17 +326,10 @@ def _zones(registry: Registry) -> dict[str, ZoneInfo]:
     return {e: registry.zone_of(key) for key, v in registry.venues.items() for e in edges_of(v)}
 
 
-def _usual_distance_s(path: Path, found: Mapping[str, Mapping[float, float]]) -> float:
-    def distances(times: Mapping[float, float]) -> Iterator[float]:
-        yield from (later - begin for begin, later in pairwise(sorted(times)))
-
-    usual = Counter(d for times in found.values() for d in distances(times)).most_common(1)
-    if not usual:
-        raise ConfigError(
-            f"{path}: expected several intervals of a detector, got one of each; say how long "
-            "an interval is"
-        )
-    return usual[0][0]
+def _usual_distance_s(begin_s: FloatArray, expected_s: float) -> float:
+    """Return the usual distance of times, the expected one where no other is more frequent."""
+    distances = Counter[float](np.diff(begin_s).tolist())
+    return max(distances, key=lambda d: (distances[d], d == expected_s), default=expected_s)
 
 
 def wall_clock(begin_s: FloatArray, zone: ZoneInfo) -> FloatArray:

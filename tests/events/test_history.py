@@ -151,6 +151,65 @@ def test_the_night_on_which_clocks_are_set_forward_lacks_an_hour(tmp_path: Path)
     assert (np.diff(series.begin_s) == 900).all()
 
 
+def rows_of(detector: str, minutes: int, *days: int, gaps: tuple[int, ...] = ()) -> str:
+    """Rows of days of May, every so many minutes, without those of some numbers."""
+    return "".join(
+        f"2026-05-{day:02d}T{at // 60:02d}:{at % 60:02d},{detector},{minutes}\n"
+        for day in days
+        for number, at in enumerate(range(0, 1440, minutes))
+        if number not in gaps
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [
+        (
+            rows_of("n_in", 15, 1, 2),
+            "got 900 on 2 of 4 days, at last on 2026-05-02",
+        ),
+        (rows_of("n_in", 60, 9), "got 3600 on 1 of 3 days, at last on 2026-05-09"),
+        (rows_of("n_in", 15, 1, gaps=tuple(range(0, 96, 3))), "got 900 on 1 of 3 days"),
+        (rows_of("s_out", 60, 1, 2, 3, 4), "got 3600 on 4 of 4 days, at last on 2026-05-04"),
+        (rows_of("s_out", 1, 1), "got 60 on 1 of 1 days, at last on 2026-05-01"),
+    ],
+)
+def test_days_of_another_interval_are_left_out(tmp_path: Path, others: str, why: str) -> None:
+    own = rows_of("n_in", 5, 3, 4) + rows_of("n_out", 5, 1, 2, 3, 4)
+    expected, counts = read(tmp_path, HEAD + own), read(tmp_path, HEAD + others + own)
+    assert counts.interval_s == expected.interval_s == 300
+    assert list(counts.series) == list(expected.series)
+    for detector, series in expected.series.items():
+        assert counts.series[detector].begin_s.tolist() == series.begin_s.tolist()
+    (note,) = counts.notes
+    assert note.entry == others.split(",")[1]
+    assert f"expected intervals of 300 s, {why}" in note.message
+
+
+@pytest.mark.parametrize(
+    "gaps",
+    [
+        tuple(range(0, 288, 4)),
+        tuple(range(100, 200)),
+        tuple(range(1, 288)),
+    ],
+)
+def test_a_day_with_gaps_keeps_its_interval(tmp_path: Path, gaps: tuple[int, ...]) -> None:
+    """Even one with a single row, of which no distance tells."""
+    counts = read(tmp_path, HEAD + rows_of("n_in", 5, 1, 2) + rows_of("n_in", 5, 3, gaps=gaps))
+    assert counts.notes == ()
+    assert len(counts.series["n_in"].begin_s) == 3 * 288 - len(gaps)
+
+
+def test_another_interval_can_be_asked_for(tmp_path: Path) -> None:
+    text = HEAD + rows_of("n_in", 15, 1) + rows_of("n_in", 5, 2, 3)
+    counts = read(tmp_path, text, 900.0)
+    assert len(counts.series["n_in"].begin_s) == 96
+    assert "expected intervals of 900 s, got 300 on 2 of 3 days" in counts.notes[0].message
+    with pytest.raises(ConfigError, match=r"expected intervals of 60 s, got none .*got 900 on"):
+        read(tmp_path, HEAD + rows_of("n_in", 15, 1), 60.0)
+
+
 def without(counts: Counts, detector: str, part: slice) -> Counts:
     series = dict(counts.series)
     kept = np.ones(len(series[detector].begin_s), bool)
