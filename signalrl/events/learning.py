@@ -130,18 +130,31 @@ def _profile(
         update["departures"] = _short(shape.model_copy(update={"delay_s": delay_s}))
         update["end_sd_s"] = _digits(ends.sd_s)
         update["extra_time_probability"] = _digits(ends.longer)
-    ratios = [_log_ratio(day, registry) for day in days]
-    factor = math.exp(sum(ratios) / (len(ratios) + weight)) if ratios else 1.0
+    factor = _factor(days, prior, registry, weight)
     update |= _with_vehicles(prior, registry.venue(venue), factor)
     rest = [
-        (ratio - math.log(factor)) ** 2 - _known_variance(day, registry)
-        for day, ratio in zip(days, ratios, strict=True)
+        (_log_ratio(day, registry) - math.log(factor)) ** 2 - _known_variance(day, registry)
+        for day in days
         if expected_people(day.event, registry.venue(venue))
         < NEARLY_FULL * registry.venue(venue).capacity
     ]
     kind = prior.model_copy(update=update)
     found = Profile(venue, name, len(days), len(come), len(leave), prior, kind, factor)
     return found, rest
+
+
+def _factor(days: Sequence[EventDay], prior: Kind, registry: Registry, weight: float) -> float:
+    """Return the vehicles of events against those that the prior expects.
+
+    Half the variance of a logarithm lies between the mean that is expected and the mean of logs.
+    """
+    u = registry.uncertainty
+    cv = u.attendance_cv_ticketed if prior.ticketed else u.attendance_cv_free
+    logs = [
+        _log_ratio(day, registry) + (math.log1p(cv**2) + _known_variance(day, registry)) / 2
+        for day in days
+    ]
+    return math.exp(sum(logs) / (len(logs) + weight))
 
 
 def _log_ratio(day: EventDay, registry: Registry) -> float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,7 +11,7 @@ import pytest
 
 from signalrl.errors import ConfigError
 from signalrl.events.calendar import read_calendars
-from signalrl.events.event_days import EventDay, Seen, event_days
+from signalrl.events.event_days import Detector, EventDay, Seen, event_days
 from signalrl.events.fitting import fit_arrivals, fit_departures
 from signalrl.events.history import Counts, Series
 from signalrl.events.learning import Profile, before_learning, learn
@@ -143,6 +144,24 @@ def test_the_spread_of_attendances_is_learned() -> None:
     found = learn(days_of(truth, 30, PRIOR), PRIOR).registry.uncertainty
     assert found.attendance_cv_ticketed == pytest.approx(0.28, abs=0.08)
     assert found.attendance_cv_free == PRIOR.uncertainty.attendance_cv_free
+
+
+def fairs(vehicles: Sequence[float]) -> tuple[EventDay, ...]:
+    """Fairs, of whose shapes nothing is learned, with so many vehicles each."""
+    detector = Detector("n_in", "destination", 1.0, np.inf, shared=False)
+    begin_s, none, all_ = np.zeros(1), np.zeros((1, 1)), np.ones(1)
+    return tuple(
+        EventDay(event, 7200.0, Seen((detector,), begin_s, 7200.0, none + n, none, all_), None)
+        for event, n in zip(weekly(len(vehicles), PRIOR, "fair"), vehicles, strict=True)
+    )
+
+
+def test_a_true_prior_is_the_mean_of_what_is_learned() -> None:
+    """Attendances differ by 35 % and are lognormal: their median is 6 % below their mean."""
+    event = weekly(1, PRIOR, "fair")[0]
+    draws = [draw_turnout(np.random.default_rng(seed), event, PRIOR) for seed in range(600)]
+    vehicles = [float(turnout.vehicles) for turnout in draws]
+    assert learned(fairs(vehicles)).vehicles == pytest.approx(1.0, abs=0.03)
 
 
 def test_kinds_of_thin_data_stay_as_they_were() -> None:
