@@ -132,15 +132,9 @@ def _profile(
         update["extra_time_probability"] = _digits(ends.longer)
     factor = _factor(days, prior, registry, weight)
     update |= _with_vehicles(prior, registry.venue(venue), factor)
-    rest = [
-        (_log_ratio(day, registry) - math.log(factor)) ** 2 - _known_variance(day, registry)
-        for day in days
-        if expected_people(day.event, registry.venue(venue))
-        < NEARLY_FULL * registry.venue(venue).capacity
-    ]
     kind = prior.model_copy(update=update)
     found = Profile(venue, name, len(days), len(come), len(leave), prior, kind, factor)
-    return found, rest
+    return found, _spread(days, registry.venue(venue), registry)
 
 
 def _factor(days: Sequence[EventDay], prior: Kind, registry: Registry, weight: float) -> float:
@@ -155,6 +149,21 @@ def _factor(days: Sequence[EventDay], prior: Kind, registry: Registry, weight: f
         for day in days
     ]
     return math.exp(sum(logs) / (len(logs) + weight))
+
+
+def _spread(days: Sequence[EventDay], venue: Venue, registry: Registry) -> list[float]:
+    """Return the variance of attendances that each event tells of, around the events' own mean."""
+    most = NEARLY_FULL * venue.capacity
+    open_days = [day for day in days if expected_people(day.event, venue) < most]
+    n = len(open_days)
+    if n < 2:
+        return []
+    ratios = [_log_ratio(day, registry) for day in open_days]
+    mean = sum(ratios) / n
+    return [
+        (ratio - mean) ** 2 * n / (n - 1) - _known_variance(day, registry)
+        for day, ratio in zip(open_days, ratios, strict=True)
+    ]
 
 
 def _log_ratio(day: EventDay, registry: Registry) -> float:

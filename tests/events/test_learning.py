@@ -18,7 +18,7 @@ from signalrl.events.learning import Profile, before_learning, learn
 from signalrl.events.minimum import minimum
 from signalrl.events.shapes import Egress, Ingress
 from signalrl.events.skill import Skill, bins_of, counted, held_out
-from signalrl.events.turnout import draw_turnout, mean_people
+from signalrl.events.turnout import draw_turnout, mean_people, mean_vehicles
 from signalrl.events.venues import read_venues
 from signalrl.events.writing import write_venues
 from tests.events.histories import changed, days_of, history, registry, weekly
@@ -156,12 +156,32 @@ def fairs(vehicles: Sequence[float]) -> tuple[EventDay, ...]:
     )
 
 
-def test_a_true_prior_is_the_mean_of_what_is_learned() -> None:
+def test_a_true_prior_is_what_is_learned_in_the_mean() -> None:
     """Attendances differ by 35 % and are lognormal: their median is 6 % below their mean."""
     event = weekly(1, PRIOR, "fair")[0]
     draws = [draw_turnout(np.random.default_rng(seed), event, PRIOR) for seed in range(600)]
     vehicles = [float(turnout.vehicles) for turnout in draws]
     assert learned(fairs(vehicles)).vehicles == pytest.approx(1.0, abs=0.03)
+    found = [
+        learn(fairs(vehicles[i : i + 3]), PRIOR).registry.uncertainty for i in range(0, 600, 3)
+    ]
+    squares = [one.attendance_cv_free**2 for one in found]
+    assert np.mean(squares) == pytest.approx(0.35**2, rel=0.08)
+
+
+@pytest.mark.parametrize("share", [0.4, 2.0])
+def test_vehicles_per_person_are_no_spread_of_attendances(share: float) -> None:
+    """Three events are not believed that fewer come by car, but they agree on it."""
+    vehicles = mean_vehicles(weekly(1, PRIOR, "fair")[0], PRIOR) * np.array([0.75, 1.0, 1.25])
+    as_said, other = (
+        learn(fairs(times * vehicles), PRIOR).registry.uncertainty.attendance_cv_free
+        for times in (1.0, share)
+    )
+    assert other == pytest.approx(as_said, abs=0.005)
+
+
+def test_one_event_tells_no_spread_of_attendances() -> None:
+    assert learn(fairs([100.0]), PRIOR, min_events=1).registry.uncertainty == PRIOR.uncertainty
 
 
 def test_kinds_of_thin_data_stay_as_they_were() -> None:
