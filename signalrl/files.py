@@ -101,6 +101,51 @@ def read_model(model: type[ModelT], path: Path, changes: Mapping[str, Any] | Non
         raise ConfigError(f"{path}: {error}") from error
 
 
+def read_limited(path: Path, max_bytes: int) -> bytes:
+    """Read a file of bounded size.
+
+    Args:
+        path: The file.
+        max_bytes: What it may have.
+
+    Raises:
+        ConfigError: It is missing, can't be read, or is larger.
+    """
+    try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise ConfigError(
+                f"{path}: expected at most {max_bytes // 10**6} MB, got {size // 10**6}; split it"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: expected a readable file, got: {error.strerror}; look at the path"
+        ) from error
+
+
+def decoded(path: Path, data: bytes) -> str:
+    """Return the text of a file in UTF-8, without a byte order mark.
+
+    Args:
+        path: The file, for the error.
+        data: Its content.
+
+    Raises:
+        ConfigError: It holds other bytes.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected text in UTF-8, got other bytes; save it so") from error
+
+
+def delimiter_of(text: str) -> str:
+    """Return what separates the cells of a CSV text, by its first line: a comma or a semicolon."""
+    head = next(re.finditer(r"[^\r\n]*", text))[0]
+    return ";" if head.count(";") > head.count(",") else ","
+
+
 def explain(model: type[BaseModel], data: Any, error: ValidationError) -> str:
     """Say in one line what is wrong first: the key, what was expected, what came, what to do."""
     groups: dict[tuple[str | int, ...], list[Any]] = {}

@@ -17,6 +17,7 @@ from signalrl.events.ics import read_ics
 from signalrl.events.jsonld import read_jsonld
 from signalrl.events.table import read_table
 from signalrl.events.venues import Registry, folded
+from signalrl.files import read_limited
 
 MAX_BYTES = 50_000_000
 SAME_WITHIN = timedelta(minutes=10)
@@ -93,7 +94,7 @@ def _is_inside(event: Event, first: datetime, last: datetime) -> bool:
 
 
 def _entries(path: Path, judge: Judge, first: datetime, last: datetime) -> Iterable[Entry]:
-    data = _content(path)
+    data = read_limited(path, MAX_BYTES)
     match path.suffix.lower():
         case ".ics":
             return read_ics(path, data, judge, first, last)
@@ -102,20 +103,6 @@ def _entries(path: Path, judge: Judge, first: datetime, last: datetime) -> Itera
         case ".csv":
             return read_table(path, data, judge)
     raise ConfigError(f"{path}: expected a file .ics, .json, .jsonld or .csv, got {path.name}")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ConfigError(
-                f"{path}: expected at most {MAX_BYTES // 10**6} MB, got {size // 10**6}; split it"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: expected a readable file, got: {error.strerror}; look at the path"
-        ) from error
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from signalrl.errors import ConfigError
 from signalrl.events.entries import Note, clean
 from signalrl.events.venues import Registry, Venue
-from signalrl.files import suggestion
+from signalrl.files import decoded, delimiter_of, read_limited, suggestion
 
 FloatArray = npt.NDArray[np.float64]
 DAY_S = 86_400.0
@@ -95,7 +95,7 @@ def read_counts(path: Path, registry: Registry, interval_s: float | None = None)
         ConfigError: The file is missing, is no such table, or holds nothing of use.
     """
     rows = _Rows(path, _zones(registry))
-    rows.read(_text(path))
+    rows.read(decoded(path, read_limited(path, MAX_BYTES)))
     if not any(rows.found.values()):
         said = f" ({rows.notes[0].message})" if rows.notes else ""
         raise ConfigError(
@@ -139,10 +139,9 @@ class _Rows:
 
     def read(self, text: str) -> None:
         """Read the text of the file."""
-        head = text.partition("\n")[0]
-        delimiter = ";" if head.count(";") > head.count(",") else ","
+        delimiter = delimiter_of(text)
         self.decimal_comma = delimiter == ";"
-        rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
             names = [name.strip().lower() for name in next(rows, [])]
             places = _places(self.path, names)
@@ -292,22 +291,6 @@ def _vehicles(text: str, decimal_comma: bool) -> float:
     if not (math.isfinite(vehicles) and 0 <= vehicles <= MAX_VEHICLES):
         raise ValueError(f"expected 0 to {MAX_VEHICLES} vehicles, got {text[:40]}")
     return vehicles
-
-
-def _text(path: Path) -> str:
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ConfigError(
-                f"{path}: expected at most {MAX_BYTES // 10**6} MB, got {size // 10**6}; split it"
-            )
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: expected a readable file, got: {error.strerror}; look at the path"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected text in UTF-8, got other bytes; save it so") from error
 
 
 def _places(path: Path, names: list[str]) -> list[int]:

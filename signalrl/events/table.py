@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from signalrl.errors import ConfigError
 from signalrl.events.entries import Entry, Judge, SkippedError
 from signalrl.events.jsonld import known_end, parse_time
-from signalrl.files import suggestion
+from signalrl.files import decoded, delimiter_of, suggestion
 
 COLUMNS = ("title", "venue", "begin", "end", "kind", "attendance", "uid")
 REQUIRED = ("venue", "begin")
@@ -26,30 +27,27 @@ def read_table(path: Path, data: bytes, judge: Judge) -> Iterator[Entry]:
     Raises:
         ConfigError: It is no text in UTF-8, or its header is not as expected.
     """
+    text = decoded(path, data)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
+    ended = 0
     try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected text in UTF-8, got other bytes; save it so") from error
-    head = lines[0] if lines else ""
-    delimiter = ";" if head.count(";") > head.count(",") else ","
-    names = [name.strip().strip('"').lower() for name in head.split(delimiter)]
-    _check_header(path, names)
-    rows = csv.DictReader(lines[1:], names, delimiter=delimiter, restkey="more", strict=True)
-    try:
-        for number, row in enumerate(rows, 2):
-            cells = {key: (value or "").strip() for key, value in row.items() if key != "more"}
-            if not any(cells.values()) and "more" not in row:
+        names = [name.strip().lower() for name in next(rows, [])]
+        _check_header(path, names)
+        ended = rows.line_num
+        for row in rows:
+            number, ended = ended + 1, rows.line_num
+            cells = dict(zip(names, map(str.strip, row), strict=False))
+            if not any(cell.strip() for cell in row):
                 continue  # what a spreadsheet writes below a table
-            name = cells.get("title") or f"line {number}"
             try:
-                if "more" in row or None in row.values():
-                    raise SkippedError(f"expected {len(names)} cells, got another number")
+                if len(row) != len(names):
+                    raise SkippedError(f"expected {len(names)} cells, got {len(row)}")
                 yield _entry(cells)
             except SkippedError as error:
-                judge.note(name, f"{error}; it is left out")
+                judge.note(cells.get("title") or f"line {number}", f"{error}; it is left out")
     except csv.Error as error:
         raise ConfigError(
-            f"{path}: expected CSV, got: {error}, from line {rows.line_num + 2} on; look for a "
+            f"{path}: expected CSV, got: {error}, from line {ended + 1} on; look for a "
             "quotation mark that is not closed"
         ) from error
 

@@ -804,6 +804,21 @@ def test_tables_as_spreadsheets_leave_them(tmp_path: Path) -> None:
         read(table(tmp_path, *broken))
 
 
+@pytest.mark.parametrize("mark", ["\x0b", "\x85", "\u2028", "\r\n"])
+def test_a_cell_of_a_table_may_hold_any_line_end(mark: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(f'title,venue,begin\n"A{mark}B",Arena,2026-08-15T15:30\n'.encode())
+    assert [event.title for event in read(path).events] == ["A B"]
+
+
+def test_a_row_of_a_table_is_named_by_its_line(tmp_path: Path) -> None:
+    rows = '"venue","begin"', "", '"The', 'Hall",2026-08-15T15:30', "Moon,2026-08-15T15:30,", ""
+    assert [note.entry for note in read(table(tmp_path, *rows)).notes][-1] == "line 5"
+    broken = "venue,begin", "", "", '"Arena,2026-08-15T15:30'
+    with pytest.raises(ConfigError, match="from line 4 on"):
+        read(table(tmp_path, *broken))
+
+
 # What nobody should feed in
 
 
