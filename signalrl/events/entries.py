@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from signalrl.errors import ConfigError
@@ -126,6 +126,7 @@ class Judge:
         try:
             venue = self.venue_of(entry.places, entry.location)
             kind = self._kind_of(entry, venue, name)
+            entry = _without_midnights(entry, self.registry.zone_of(venue))
             times = self._times_of(entry, venue, kind, name)
             attendance = self._attendance_of(entry, venue, name)
             title = clean(entry.title) or venue
@@ -149,6 +150,8 @@ class Judge:
             SkippedError: The registry has none.
         """
         texts = [text for text in places if text.strip()]
+        if location is not None and location.lat == location.lon == 0:  # some write nothing so
+            location = None
         # Calendars write street and town behind the name.
         for text in [*texts, *(t.split(",")[0] for t in texts), *(t.split("\n")[0] for t in texts)]:
             found = self.registry.find(text)
@@ -241,6 +244,19 @@ class Judge:
 
 def _day_of(moment: datetime | date) -> date:
     return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _without_midnights(entry: Entry, zone: tzinfo) -> Entry:
+    """Return an entry from midnight to midnight as one of days, since some write these so."""
+    if isinstance(entry.begin, datetime) and isinstance(entry.end, datetime):
+        begin, end = in_zone(entry.begin, zone), in_zone(entry.end, zone)
+        is_end = not time(0) < end.time() < time(23, 59)
+        if begin.time() == time(0) and is_end and begin < end:
+            last = (
+                end - timedelta(minutes=1)
+            ).date()  # the midnight that ends it is the next day's
+            return replace(entry, begin=begin.date(), end=last)
+    return entry
 
 
 def _on(day: date, clock: time, zone: tzinfo) -> datetime:

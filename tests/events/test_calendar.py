@@ -819,6 +819,38 @@ def test_a_row_of_a_table_is_named_by_its_line(tmp_path: Path) -> None:
         read(table(tmp_path, *broken))
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "days"),
+    [
+        ("2026-08-15T00:00:00+02:00", "2026-08-15T23:59:59+02:00", 1),
+        ("2026-08-15T00:00", "2026-08-16T00:00", 1),
+        ("2026-08-14T22:00Z", "2026-08-17T21:59Z", 3),
+        ("2026-08-15T00:00", "2026-08-18T00:00", 3),
+    ],
+)
+def test_what_goes_from_midnight_to_midnight_is_of_days(
+    begin: str, end: str, days: int, tmp_path: Path
+) -> None:
+    found = read(jsonld(tmp_path, {"startDate": begin, "endDate": end}))
+    assert begins(found) == ALL_DAYS[:days]
+    nowhere = read(jsonld(tmp_path, {"startDate": begin, "endDate": end, "location": "Arena"}))
+    assert "got the date 2026-08-15 alone" in only_note(nowhere)
+
+
+def test_an_event_may_end_at_midnight_or_begin_at_it(tmp_path: Path) -> None:
+    rows = (
+        "venue,begin,end",
+        "Hall,2026-08-15T20:00,2026-08-16T00:00",
+        ("Hall,2026-12-31T00:00,2026-12-31T03:00"),
+    )
+    assert begins(read(table(tmp_path, *rows))) == ["08-15 20:00+0200", "12-31 00:00+0100"]
+
+
+def test_a_place_of_zero_degrees_is_none(tmp_path: Path) -> None:
+    match = "DTSTART:20260815T153000\nDURATION:PT2H\nGEO:0;0"
+    assert begins(read(ics(tmp_path, match))) == ["08-15 15:30+0200"]
+
+
 # What nobody should feed in
 
 
