@@ -133,8 +133,9 @@ class Judge:
             # What has no identity is told by what is read of it, in any order of files.
             own = clean(entry.uid) or f"{folded(title)} at {venue}"
             uids = [f"{own}@{begin.astimezone(UTC):%Y%m%dT%H%MZ}" for begin, _ in times]
+            is_day = not isinstance(entry.begin, datetime)
             return [
-                Event(begin, end, venue, title, kind, attendance, uid)
+                Event(begin, end, venue, title, kind, attendance, uid, is_begin_usual=is_day)
                 for (begin, end), uid in zip(times, uids, strict=True)
             ]
         except (SkippedError, ConfigError) as error:

@@ -20,6 +20,7 @@ class Event:
         kind: Name of a kind of event of the registry, such as ``sports``.
         attendance: Expected people, or None for what is usual at the venue.
         uid: What tells it from all others of its calendars, occurrences of a series included.
+        is_begin_usual: Whether the calendar has its day alone, and the time of day is usual there.
 
     Raises:
         ConfigError: A time without a zone, an end before the beginning, or a negative attendance.
@@ -32,6 +33,7 @@ class Event:
     kind: str
     attendance: int | None
     uid: str
+    is_begin_usual: bool = False
 
     def __post_init__(self) -> None:
         for name, time in (("begin", self.begin), ("end", self.end)):

@@ -819,6 +819,29 @@ def test_a_row_of_a_table_is_named_by_its_line(tmp_path: Path) -> None:
         read(table(tmp_path, *broken))
 
 
+BAND = {"name": "The Band live", "startDate": "2026-08-15"}
+TIMED = (
+    "SUMMARY:The Band - live\nLOCATION:The Hall\n"
+    "DTSTART:20260815T200000\nDTEND:20260815T230000\nX-ATTENDANCE:700"
+)
+
+
+@pytest.mark.parametrize("first", ["city", "venue"])
+def test_a_date_alone_takes_the_time_that_another_source_says(first: str, tmp_path: Path) -> None:
+    city, venue = jsonld(tmp_path, BAND), ics(tmp_path, TIMED)
+    found = read(city, venue) if first == "city" else read(venue, city)
+    (event,) = found.events
+    assert (begins(found), event.attendance) == (["08-15 20:00+0200"], 700)
+    assert event.duration == timedelta(hours=3)
+    other = ics(tmp_path, TIMED.replace("The Band - live", "Organ recital"), name="b.ics")
+    assert len(read(city, other).events) == 2
+
+
+def test_a_date_that_is_called_off_is_off_at_any_time_of_day(tmp_path: Path) -> None:
+    off = jsonld(tmp_path, BAND | {"eventStatus": "EventCancelled"})
+    assert not read(off, ics(tmp_path, TIMED)).events
+
+
 @pytest.mark.parametrize(
     ("begin", "end", "days"),
     [
@@ -849,6 +872,29 @@ def test_an_event_may_end_at_midnight_or_begin_at_it(tmp_path: Path) -> None:
 def test_a_place_of_zero_degrees_is_none(tmp_path: Path) -> None:
     match = "DTSTART:20260815T153000\nDURATION:PT2H\nGEO:0;0"
     assert begins(read(ics(tmp_path, match))) == ["08-15 15:30+0200"]
+
+
+def test_entries_of_one_source_are_told_by_their_identity(tmp_path: Path) -> None:
+    head, row = "uid,title,venue,begin", "{},U17 Halbfinale {},Arena,2026-08-15T15:30"
+    three = table(tmp_path, head, *(row.format(uid, uid) for uid in (1, 2, 3)))
+    found = read(three)
+    assert len(found.events) == 3
+    assert "and 1 more, under another title; all are counted" in found.notes[-1].message
+    other = table(tmp_path, head, *(row.format(f"b{n}", n) for n in (3, 1)), name="b.csv")
+    assert len(read(other, three).events) == len(read(three, other).events) == 3
+    bare = table(tmp_path, head, *(row.format("", n) for n in (1, 2)), name="c.csv")
+    assert len(read(bare).events) == 1
+    twice = table(tmp_path, head, *(row.format(uid, 1) for uid in (1, 2)), name="d.csv")
+    assert len(read(twice).events) == 1
+
+
+def test_sessions_of_a_congress_have_a_note_each(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    titles = ["".join(chance.choices("abcdefghij ", k=40)) for _ in range(100)]
+    rows = [f"{n},{title},Hall,2026-08-15T09:00" for n, title in enumerate(titles)]
+    found = read(table(tmp_path, "uid,title,venue,begin", *rows))
+    assert len(found.events) == 100
+    assert sum("at nearly the time of" in note.message for note in found.notes) == 99
 
 
 # What nobody should feed in
