@@ -22,6 +22,7 @@ from icalendar.timezone import tzp
 
 from signalrl.errors import ConfigError
 from signalrl.events.entries import Entry, Judge, SkippedError, shifted
+from signalrl.events.ics_lines import of_events
 from signalrl.events.rules import as_utc, bound, listed
 from signalrl.events.venues import Location
 from signalrl.events.zones import screened
@@ -54,7 +55,7 @@ def read_ics(
         ConfigError: It is no iCalendar file.
     """
     spent_s = 0.0
-    for uid, components in _series(path, data).items():
+    for uid, components in _series(path, data, judge).items():
         if spent_s > BUDGET_S:
             raise ConfigError(
                 f"{path}: expected series that expand within {BUDGET_S:g} s, got more; look for "
@@ -80,12 +81,13 @@ def read_ics(
             yield from _occurrences("" if uid.startswith(_NO_UID) else uid, usable, found, judge)
 
 
-def _series(path: Path, data: bytes) -> dict[str, list[Component]]:
+def _series(path: Path, data: bytes, judge: Judge) -> dict[str, list[Component]]:
+    """Return the entries of a file by their UID; those without one have a name of their own."""
     try:
         # Lines may be folded inside of a character (RFC 5545, 3.1), so this comes before decoding.
-        text = re.sub(rb"\r?\n[ \t]", b"", data).decode("utf-8-sig")
+        text, is_cut = of_events(re.sub(rb"\r?\n[ \t]", b"", data).decode("utf-8-sig"))
         tzp.use(tzp.name)  # forgets the zones of other files, which may have the same names
-        calendars = icalendar.Calendar.from_ical(screened(_of_events(text)), multiple=True)
+        calendars = icalendar.Calendar.from_ical(screened(text), multiple=True)
         events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected text in UTF-8, got other bytes; save it so") from error
@@ -93,40 +95,20 @@ def _series(path: Path, data: bytes) -> dict[str, list[Component]]:
         raise ConfigError(
             f"{path}: expected an iCalendar file, got: {_said(error)}; export it again"
         ) from error
-    if not any(calendar.name == "VCALENDAR" for calendar in calendars):
+    if not calendars or (is_cut and not events):
+        got = "one that is cut off in its first event" if calendars else "none"
         raise ConfigError(
-            f"{path}: expected an iCalendar file, which begins with BEGIN:VCALENDAR, got none; "
+            f"{path}: expected an iCalendar file, which begins with BEGIN:VCALENDAR, got {got}; "
             "export it again"
         )
-    series: dict[str, list[Component]] = defaultdict(list)
+    if is_cut:
+        judge.note("the file", "expected END:VCALENDAR, got the end; what was behind it is missing")
+    if not events:
+        judge.note("the file", "expected events (BEGIN:VEVENT), got none")
+    found: dict[str, list[Component]] = defaultdict(list)
     for number, event in enumerate(events):
-        series[str(event.get("UID") or f"{_NO_UID} {number}")].append(event)
-    return series
-
-
-def _of_events(text: str) -> str:
-    """Return the lines of events and of time zones alone.
-
-    Tasks, alarms and remarks on the calendar are read by nobody, and a broken one of them would
-    cost the whole file.
-    """
-    kept, inside = list[str](), list[str]()
-    for line in re.split(r"\r?\n", text):
-        word, _, name = (part.strip().upper() for part in line.partition(":"))
-        if word == "BEGIN" and re.fullmatch(r"[A-Z][A-Z0-9-]*", name):
-            inside.append(name)
-        ends = word == "END" and name in inside
-        while ends and inside[-1] != name:  # what has no end of its own
-            inside.pop()
-        if (
-            (len(inside) == 1 and word in ("BEGIN", "END"))
-            or inside[1:2] == ["VTIMEZONE"]
-            or inside[1:] == ["VEVENT"]
-        ):
-            kept.append(line)
-        if ends:
-            inside.pop()
-    return "\n".join(kept)
+        found[str(event.get("UID") or f"{_NO_UID} {number}")].append(event)
+    return found
 
 
 def _complete(components: list[Component]) -> None:

@@ -7,16 +7,16 @@ or never keeps it busy for as long as it likes, and one broken definition costs 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 MAX_ZONES = 100
 """Definitions that are taken from one file."""
 
-_ZONE = re.compile(r"^BEGIN:VTIMEZONE\s*$.*?^END:VTIMEZONE\s*$\n?", re.I | re.M | re.S)
-_CHANGE = re.compile(r"^BEGIN:(STANDARD|DAYLIGHT)\s*$(.*?)^END:\1\s*$", re.I | re.M | re.S)
-_ID = re.compile(r"^TZID[^:\n]*:(.+?)\s*$", re.I | re.M)
+_CHANGE = re.compile(r"^BEGIN:(STANDARD|DAYLIGHT)$(.*?)^END:\1$", re.I | re.M | re.S)
+_ID = re.compile(r"^TZID[^:\n]*:(.+)$", re.I | re.M)
 _NAME = re.compile(r';TZID=("[^"\n]*"|[^:;,\n]*)', re.I)
-_RULE = re.compile(r"^RRULE[^:\n]*:(.+?)\s*$", re.I | re.M)
+_RULE = re.compile(r"^RRULE[^:\n]*:(.+)$", re.I | re.M)
 _MAX_LINES = 500
 _PARTS = {
     "FREQ": r"YEARLY",
@@ -32,36 +32,34 @@ _PARTS = {
 }
 """What a rule may say: it comes true within a few years, so no search for it is long."""
 _NEEDED = (
-    r"DTSTART[^:\n]*:\d{8}T\d{6}\s*",
-    r"TZOFFSETFROM:[+-]\d{4,6}\s*",
-    r"TZOFFSETTO:[+-]\d{4,6}\s*",
+    r"DTSTART[^:\n]*:\d{8}T\d{6}",
+    r"TZOFFSETFROM:[+-]\d{4,6}",
+    r"TZOFFSETTO:[+-]\d{4,6}",
 )
 
 
 def screened(text: str) -> str:
-    """Return the text of a file without definitions of zones that are needless or unsafe.
+    """Return the text of a file without names of zones that can't even be looked for.
 
-    The times that refer to one of these are told apart later: their zone is not known. A name that
-    the zone database can't even look for, such as that of one of its folders, becomes one that it
-    does not know.
+    Such a name, of a folder of the zone database for one, becomes a name that it does not know.
     """
-    left = MAX_ZONES
-
-    def kept(match: re.Match[str]) -> str:
-        nonlocal left
-        left -= _is_sound(match[0])
-        return match[0] if left >= 0 and _is_sound(match[0]) else ""
-
-    return _NAME.sub(
-        lambda m: m[0] if _is_a_name(m[1].strip('"')) else _unknown(m), _ZONE.sub(kept, text)
-    )
+    return _NAME.sub(lambda m: m[0] if _is_a_name(m[1].strip('"')) else _unknown(m), text)
 
 
-def _is_sound(zone: str) -> bool:
+def is_sound(lines: Sequence[str]) -> bool:
+    """Return whether a definition of a zone is safe to use.
+
+    The times that refer to one that isn't are told apart later: their zone is not known.
+
+    Args:
+        lines: Those of the VTIMEZONE, without blanks at their ends.
+    """
+    if len(lines) > _MAX_LINES:
+        return False
+    zone = "\n".join(lines)
     changes = [match[2] for match in _CHANGE.finditer(zone)]
     return (
         _ID.search(zone) is not None
-        and zone.count("\n") <= _MAX_LINES
         and bool(changes)
         and all(
             re.search(f"^{line}$", change, re.I | re.M) for change in changes for line in _NEEDED

@@ -897,6 +897,54 @@ def test_sessions_of_a_congress_have_a_note_each(tmp_path: Path) -> None:
     assert sum("at nearly the time of" in note.message for note in found.notes) == 99
 
 
+GOOD_MATCH = "DTSTART:20260815T153000\nDURATION:PT2H"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("BEGIN:VEVENT\n", "BEGIN:VEVENT \n"),
+        ("\n", " \t\n"),
+        ("BEGIN:VEVENT\n", "BEGIN:VTODO\nSUMMARY:x\nBEGIN:VEVENT\n"),
+        ("BEGIN:VEVENT\n", "BEGIN:VTIMEZONE\nTZID:My\nBEGIN:STANDARD\nBEGIN:VEVENT\n"),
+        ("DTSTART", "DESCRIPTION:Doors at 7\nBEGIN: tonight\nBegin; soon\nEND: late\nDTSTART"),
+        ("END:VEVENT\n", ""),
+        ("END:VEVENT\n", "BEGIN:VALARM\nACTION:DISPLAY\n"),
+        ("END:VEVENT\n", "END:VEVENT\nEND:VEVENT\n"),
+        ("END:VCALENDAR\n", ""),
+        ("BEGIN:VCALENDAR", "<!-- a page -->\n\ufeffBEGIN:VCALENDAR"),
+    ],
+)
+def test_lines_that_differ_a_little_cost_no_event(old: str, new: str, tmp_path: Path) -> None:
+    later = GOOD_MATCH.replace("0815", "0816")
+    path = ics(tmp_path, GOOD_MATCH, later)
+    text = path.read_text()
+    more = text.replace("UID:", "UID:b").replace("0815", "0817").replace("0816", "0818")
+    path.write_text(text.replace(old, new) + more)
+    assert [event.begin.day for event in read(path).events] == [15, 16, 17, 18]
+
+
+def test_a_file_that_is_cut_off_has_the_events_before(tmp_path: Path) -> None:
+    path = ics(tmp_path, GOOD_MATCH, GOOD_MATCH.replace("0815", "0816"))
+    path.write_text(path.read_text()[:-40])
+    found = read(path)
+    assert begins(found) == ["08-15 15:30+0200"]
+    assert "expected END:VCALENDAR" in only_note(found)
+
+
+def test_a_calendar_without_an_event_is_told_of(tmp_path: Path) -> None:
+    assert "expected events" in only_note(read(ics(tmp_path)))
+
+
+@pytest.mark.parametrize("lines", ["BEGIN:VTIMEZONE\n", "BEGIN:X-A\n", "BEGIN:X-A\nEND:X-B\n"])
+def test_lines_are_read_in_the_time_of_their_number(lines: str, tmp_path: Path) -> None:
+    path = ics(tmp_path, GOOD_MATCH)
+    path.write_text(path.read_text().replace("BEGIN:VEVENT", lines * 20_000 + "BEGIN:VEVENT"))
+    began = time.thread_time()
+    assert begins(read(path)) == ["08-15 15:30+0200"]
+    assert time.thread_time() - began < 3
+
+
 # What nobody should feed in
 
 
