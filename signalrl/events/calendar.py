@@ -60,6 +60,9 @@ def read_calendars(
         judge = Judge(path.name, registry)
         known.begin_source()
         for entry in _entries(path, judge, first, last):
+            if entry.cancelled and entry.begin is None:
+                known.cancel_all(clean(entry.uid), judge)
+                continue
             if entry.cancelled:  # what it lacks is of no interest
                 for event in Judge(path.name, registry).judge(entry):
                     known.cancel(event, judge)

@@ -78,7 +78,8 @@ class Entry:
     Attributes:
         title: Its title.
         uid: Its identity, the same for all occurrences of a series; or empty.
-        begin: Its beginning; a time without a zone is one of the venue.
+        begin: Its beginning; a time without a zone is one of the venue. None calls off whatever has
+            this identity.
         end: Its end, or None where it isn't said; a date is its last day.
         places: What its place is called, the most telling first.
         location: Where it is, if the calendar says.
@@ -89,7 +90,7 @@ class Entry:
 
     title: str
     uid: str
-    begin: datetime | date
+    begin: datetime | date | None
     end: datetime | date | None = None
     places: tuple[str, ...] = ()
     location: Location | None = None
@@ -194,6 +195,8 @@ class Judge:
     ) -> list[tuple[datetime, datetime]]:
         zone, usual = self.registry.zone_of(venue), self.registry.venue(venue).usual_begin
         begin, end, days = entry.begin, entry.end, 1
+        if begin is None:
+            raise SkippedError("expected a beginning, got none")
         if not isinstance(begin, datetime):
             if usual is None:
                 raise SkippedError(f"expected a time of day, got the date {begin} alone")

@@ -25,16 +25,22 @@ from signalrl.events.entries import Entry, Judge, SkippedError, shifted
 from signalrl.events.ics_lines import of_events
 from signalrl.events.rules import as_utc, bound, listed
 from signalrl.events.venues import Location
+from signalrl.events.versions import (
+    YEARS,
+    Component,
+    cancels_all,
+    current,
+    is_cancelled,
+    name_of,
+    said_time,
+)
 from signalrl.events.zones import screened
 
-Component = Any
-"""A VEVENT of icalendar; what it holds may be of thirty types, so each use looks for itself."""
 MAX_OCCURRENCES = 1000
 """Of one series within the window that is asked for."""
 BUDGET_S = 10.0
 """How long the series of a file may take to expand; some rules have no second occurrence, and that
 takes up to a second to find out."""
-_YEARS = range(1970, 2200)
 _MARK = "X-SIGNALRL-SOURCE"
 _NO_UID = "without uid"
 
@@ -55,33 +61,24 @@ def read_ics(
         ConfigError: It is no iCalendar file.
     """
     spent_s = 0.0
-    for uid, components in _series(path, data, judge).items():
-        if spent_s > BUDGET_S:
-            raise ConfigError(
-                f"{path}: expected series that expand within {BUDGET_S:g} s, got more; look for "
-                "rules (RRULE) that never come true"
-            )
-        usable, lost = [], []
-        _complete(components)
-        for component in components:
-            try:
-                usable.append(_prepared(component, judge, last))
-            except SkippedError as error:
-                judge.note(_name(component), f"{error}; it is left out")
-                lost.append(component)
-            except Exception as error:
-                judge.note(_name(component), f"expected an entry of RFC 5545, got: {_said(error)}")
-                lost.append(component)
-        _leave_out(lost, usable)
-        if usable:
-            began = time.thread_time()
-            found = _expanded(usable, judge, first, last)
-            if any("RRULE" in component for component in usable):
-                spent_s += time.thread_time() - began
-            yield from _occurrences("" if uid.startswith(_NO_UID) else uid, usable, found, judge)
+    for uid, components in _by_uid(path, data, judge).items():
+        for series in current(components, judge):
+            if spent_s > BUDGET_S:
+                raise ConfigError(
+                    f"{path}: expected series that expand within {BUDGET_S:g} s, got more; look "
+                    "for rules (RRULE) that never come true"
+                )
+            yield from _without_time(uid, series, judge)
+            usable = _usable([c for c in series if not cancels_all(c)], judge, last)
+            if usable:
+                began = time.thread_time()
+                found = _expanded(usable, judge, first, last)
+                if any("RRULE" in component for component in usable):
+                    spent_s += time.thread_time() - began
+                yield from _occurrences(uid, usable, found, judge)
 
 
-def _series(path: Path, data: bytes, judge: Judge) -> dict[str, list[Component]]:
+def _by_uid(path: Path, data: bytes, judge: Judge) -> dict[str, list[Component]]:
     """Return the entries of a file by their UID; those without one have a name of their own."""
     try:
         # Lines may be folded inside of a character (RFC 5545, 3.1), so this comes before decoding.
@@ -111,24 +108,50 @@ def _series(path: Path, data: bytes, judge: Judge) -> dict[str, list[Component]]
     return found
 
 
+def _without_time(uid: str, components: list[Component], judge: Judge) -> Iterator[Entry]:
+    for component in components:
+        if cancels_all(component):
+            judge.note(name_of(component), "cancelled, whenever it was to be; it is left out")
+            title = str(component.get("SUMMARY", ""))
+            yield Entry(title, uid, None, places=_places(component), cancelled=True)
+
+
+def _usable(components: list[Component], judge: Judge, last: datetime) -> list[Component]:
+    """Return what can be used of a series, and note the rest."""
+    usable, lost = [], []
+    _complete(components)
+    for component in components:
+        try:
+            usable.append(_prepared(component, judge, last))
+        except SkippedError as error:
+            judge.note(name_of(component), f"{error}; it is left out")
+            lost.append(component)
+        except Exception as error:
+            judge.note(name_of(component), f"expected an entry of RFC 5545, got: {_said(error)}")
+            lost.append(component)
+    _leave_out(lost, usable)
+    return usable
+
+
 def _complete(components: list[Component]) -> None:
     """Give updates the place and title of their series where they repeat only what changes.
 
     So are cancellations sent: an identity, a time and a status. An update that names the occurrence
     by its date alone means the one that begins on that day.
     """
-    components = sorted(components, key=lambda c: "RECURRENCE-ID" in c)
-    begin = _said_time(components[0], "DTSTART")
+    begin = said_time(components[0], "DTSTART") if components else None
     # One that moved to a place says nothing of the place of the others.
     whole = next(
         (c for c in components if "RECURRENCE-ID" not in c and ("LOCATION" in c or "GEO" in c)),
         None,
     )
     for component in components:
-        day = _said_time(component, "RECURRENCE-ID")
+        day = said_time(component, "RECURRENCE-ID")
         if isinstance(begin, datetime) and isinstance(day, date) and not isinstance(day, datetime):
             moment = datetime.combine(day, begin.timetz())
             component["RECURRENCE-ID"] = _replaced(component["RECURRENCE-ID"], moment)
+        if day is not None and is_cancelled(component):
+            component.setdefault("DTSTART", component["RECURRENCE-ID"])
         if whole is not None and "LOCATION" not in component and "GEO" not in component:
             for key in ("LOCATION", "GEO", "SUMMARY"):
                 if key in whole and key not in component:
@@ -140,7 +163,7 @@ def _leave_out(lost: list[Component], usable: list[Component]) -> None:
 
     Otherwise a match that moved to a place elsewhere would be where it was before.
     """
-    slots = [c["RECURRENCE-ID"] for c in lost if isinstance(_said_time(c, "RECURRENCE-ID"), date)]
+    slots = [c["RECURRENCE-ID"] for c in lost if isinstance(said_time(c, "RECURRENCE-ID"), date)]
     for component in usable:
         if "RECURRENCE-ID" not in component:
             for slot in slots:
@@ -149,12 +172,6 @@ def _leave_out(lost: list[Component], usable: list[Component]) -> None:
                     for rule in listed(component.get("RRULE")):
                         rule.pop("COUNT", None)
                         rule["UNTIL"] = [slot.dt]
-
-
-def _said_time(component: Component, key: str) -> Any:
-    """Return what a component says as a time, or None where it can't be read."""
-    value = component.get(key)
-    return value.dt if isinstance(value, vDDDTypes) else None
 
 
 def _replaced(value: Any, moment: datetime) -> vDDDTypes:
@@ -192,7 +209,7 @@ def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
     for rule in listed(event.get("RRULE")):
         bound(rule, event["DTSTART"].dt, last)
     if "EXRULE" in event:
-        judge.note(_name(event), "expected exceptions as EXDATE, got an EXRULE; they are left in")
+        judge.note(name_of(event), "expected exceptions as EXDATE, got an EXRULE; they are left in")
     return event
 
 
@@ -202,9 +219,9 @@ def _moment(value: Any, key: str, parent: Any = None) -> datetime | date:
         moment = moment[0]
     if not isinstance(moment, date):
         raise SkippedError(f"expected a time as {key}, got {str(value)[:60]!r}")
-    if moment.year not in _YEARS:
+    if moment.year not in YEARS:
         raise SkippedError(
-            f"expected a year from {_YEARS[0]} to {_YEARS[-1]} as {key}, got {moment.year}"
+            f"expected a year from {YEARS[0]} to {YEARS[-1]} as {key}, got {moment.year}"
         )
     params = getattr(value if parent is None else parent, "params", {})
     if isinstance(moment, datetime) and moment.tzinfo is None and "TZID" in params:
@@ -225,7 +242,7 @@ def _expanded(
         component.subcomponents.clear()  # alarms, and what a broken file has inside of an event
         component[_MARK] = str(number)
         calendar.add_component(component)
-    name = _name(components[0])
+    name = name_of(components[0])
     try:
         query = recurring_ical_events.of(calendar, components=["VEVENT"])
         # On a night of daylight saving the end that the library sees may be an hour too early.
@@ -247,16 +264,16 @@ def _expanded(
 def _occurrences(
     uid: str, components: list[Component], found: list[Component], judge: Judge
 ) -> Iterator[Entry]:
-    name = _name(components[0])
+    name = name_of(components[0])
     for event in found:
         begin = event["DTSTART"].dt
-        cancelled = str(event.get("STATUS", "")).upper() == "CANCELLED"
+        cancelled = is_cancelled(event)
         if cancelled:
             judge.note(name, f"cancelled on {begin:%Y-%m-%d}; it is left out")
         try:
             yield Entry(
                 title=str(event.get("SUMMARY", "")),
-                uid=uid,
+                uid="" if uid.startswith(_NO_UID) else uid,
                 begin=begin,
                 end=_end(components[int(event[_MARK])], event),
                 places=_places(event),
@@ -311,10 +328,6 @@ def _length(event: Component) -> timedelta | None:
 
 def _said(error: Exception) -> str:
     return " ".join(str(error).split())[:120]
-
-
-def _name(event: Component) -> str:
-    return str(event.get("SUMMARY") or event.get("UID") or "")
 
 
 def _places(event: Component) -> tuple[str, ...]:

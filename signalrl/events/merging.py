@@ -58,6 +58,8 @@ class Known:
 
     _kept: _Found = field(default_factory=_Found)
     _called_off: _Found = field(default_factory=_Found)
+    _gone: set[str] = field(default_factory=set)
+    """Identities of which everything was called off."""
     _before: int = 0
     """How many were called off by the sources before this one."""
     _told: dict[int, str] = field(default_factory=dict)
@@ -102,6 +104,14 @@ class Known:
                 judge.note(event.title, f"calls off {_named(other)}")
                 self._kept.put(number, None)
 
+    def cancel_all(self, identity: str, judge: Judge) -> None:
+        """Take out whatever has an identity."""
+        self._gone.add(identity)
+        for number, other in enumerate(self._kept.events):
+            if other is not None and _identity(other) == identity:
+                judge.note(other.title, f"calls off {_named(other)}")
+                self._kept.put(number, None)
+
     def _same(self, event: Event, is_told: bool) -> int | None:
         """Return the number of the event that this one is, the most alike of several.
 
@@ -122,6 +132,8 @@ class Known:
 
     def _called_off_as(self, event: Event) -> str | None:
         """Say as what an event was called off, or return None."""
+        if _identity(event) in self._gone:
+            return ", whenever it was to be"
         for number, other in self._called_off.near(event):
             is_earlier = number < self._before
             if have_one_identity(other, event) or (

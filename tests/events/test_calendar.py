@@ -945,6 +945,59 @@ def test_lines_are_read_in_the_time_of_their_number(lines: str, tmp_path: Path) 
     assert time.thread_time() - began < 3
 
 
+def test_entries_of_one_identity_that_nothing_tells_apart_are_all_taken(tmp_path: Path) -> None:
+    days = [f"UID:x\nSEQUENCE:0\nDTSTART:202608{day}T153000\nDURATION:PT2H" for day in (15, 22, 29)]
+    found = read(ics(tmp_path, *days))
+    assert [event.begin.day for event in found.events] == [15, 22, 29]
+    assert "expected one beginning of a UID, got 3" in only_note(found)
+
+
+OLD = "UID:x\nDTSTART:20260815T153000Z\nDURATION:PT2H\nDTSTAMP:20260101T000000Z"
+NEW = "UID:x\nDTSTART:20260816T153000Z\nDURATION:PT2H\n"
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["SEQUENCE:1", "DTSTAMP:20260601T000000Z", "LAST-MODIFIED:20260601T000000Z"],
+)
+@pytest.mark.parametrize(
+    ("change", "days"), [("", [16]), ("LOCATION:Moon", []), ("STATUS:CANCELLED", [])]
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_old_version_is_over_whatever_became_of_it(
+    stamp: str, change: str, days: list[int], order: int, tmp_path: Path
+) -> None:
+    found = read(ics(tmp_path, *[OLD, f"{NEW}{stamp}\n{change}"][::order]))
+    assert [event.begin.day for event in found.events] == days
+
+
+BARE = "UID:x\nSEQUENCE:1\nSTATUS:CANCELLED"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_cancellation_needs_no_time(order: int, tmp_path: Path) -> None:
+    other = OLD.replace("UID:x", "UID:y").replace("0815", "0817")
+    season, update = ics(tmp_path, OLD, other), ics(tmp_path, BARE, name="b.ics")
+    assert begins(read(*[season, update][::order])) == ["08-17 17:30+0200"]
+    assert begins(read(ics(tmp_path, *[OLD, BARE][::order], other))) == ["08-17 17:30+0200"]
+
+
+def test_a_series_is_called_off_with_its_old_updates(tmp_path: Path) -> None:
+    moved = "UID:s\nRECURRENCE-ID:20260808T153000\nDTSTART:20260809T180000\nDURATION:PT2H"
+    bare = BARE.replace("UID:x", "UID:s")
+    found = read(ics(tmp_path, WEEKS, moved, bare))
+    assert not found.events
+    town = table(tmp_path, "title,venue,begin", "A match,Arena,2026-08-22T15:30")
+    assert not read(ics(tmp_path, WEEKS, moved, bare), town).events
+    one = read(ics(tmp_path, WEEKS, f"{bare}\nRECURRENCE-ID:20260808T153000"))
+    assert [event.begin.day for event in one.events] == [1, 15, 22, 29]
+
+
+@pytest.mark.parametrize("status", ["CANCELED", "Cancelled", "CANCELLED ", " canceled"])
+def test_a_status_in_any_spelling_calls_off(status: str, tmp_path: Path) -> None:
+    assert not read(ics(tmp_path, f"STATUS:{status}\n{GOOD_MATCH}")).events
+
+
 # What nobody should feed in
 
 
