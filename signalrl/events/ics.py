@@ -17,7 +17,7 @@ from typing import Any
 
 import icalendar
 import recurring_ical_events
-from icalendar.prop import vDDDTypes
+from icalendar.prop import vDDDLists, vDDDTypes
 from icalendar.timezone import tzp
 
 from signalrl.errors import ConfigError
@@ -120,9 +120,10 @@ def _usable(components: list[Component], judge: Judge, last: datetime) -> list[C
     """Return what can be used of a series, and note the rest."""
     usable, lost = [], []
     _complete(components)
+    back = _moved_back(components)
     for component in components:
         try:
-            usable.append(_prepared(component, judge, last))
+            usable.append(_prepared(component, judge, last + back))
         except SkippedError as error:
             judge.note(name_of(component), f"{error}; it is left out")
             lost.append(component)
@@ -174,6 +175,17 @@ def _leave_out(lost: list[Component], usable: list[Component]) -> None:
                         rule["UNTIL"] = [slot.dt]
 
 
+def _moved_back(components: list[Component]) -> timedelta:
+    """Return how much earlier an update makes all that follow, at most."""
+    moved = [timedelta(0)]
+    for component in components:
+        times = [said_time(component, key) for key in ("RECURRENCE-ID", "DTSTART")]
+        if all(isinstance(time, date) and time.year in YEARS for time in times):
+            slot, begin = map(as_utc, times)
+            moved.append(slot - begin)
+    return max(moved)
+
+
 def _replaced(value: Any, moment: datetime) -> vDDDTypes:
     """Return a time in place of another; what else is said of it stays, such as its range."""
     found = vDDDTypes(moment)
@@ -191,30 +203,66 @@ def _prepared(event: Component, judge: Judge, last: datetime) -> Component:
     if "DTSTART" not in event:
         raise SkippedError("expected a beginning (DTSTART), got none")
     zone = judge.registry.zone_of(judge.venue_of(_places(event), _location(event)))
+    _moment(event["DTSTART"], "DTSTART")
+    _do_without_broken(event, judge)
     for key in ("DTSTART", "DTEND", "RECURRENCE-ID"):
         if key in event:
             moment = _moment(event[key], key)
             if isinstance(moment, datetime) and moment.tzinfo is None:
                 event[key] = _replaced(event[key], moment.replace(tzinfo=zone))
-    for key in ("EXDATE", "RDATE"):
-        for dates in listed(event.get(key)):
-            for moment in dates.dts:
-                _moment(moment, key, dates)
-    length = _length(event)
+    begin, length = event["DTSTART"].dt, _length(event)
     if length is not None and length < timedelta(0):
         raise SkippedError(
-            f"expected an end after the beginning {event['DTSTART'].dt}, got "
-            f"{event['DTEND'].dt if 'DTEND' in event else event['DURATION'].dt}"
+            f"expected an end after the beginning {begin}, got "
+            f"{event['DTEND'].dt if 'DTEND' in event else length}"
         )
+    if isinstance(begin, datetime) and "RDATE" in event:
+        event["RDATE"] = [_timed(dates, begin) for dates in event["RDATE"]]
     for rule in listed(event.get("RRULE")):
-        bound(rule, event["DTSTART"].dt, last)
+        bound(rule, begin, last)
     if "EXRULE" in event:
         judge.note(name_of(event), "expected exceptions as EXDATE, got an EXRULE; they are left in")
     return event
 
 
+def _do_without_broken(event: Component, judge: Judge) -> None:
+    """Take out times that can't be used and that an entry can do without."""
+    for key in ("DTEND", "DURATION", "EXDATE", "RDATE"):
+        good = []
+        for value in listed(event.pop(key, None)):
+            try:
+                _check(value, key)
+                good.append(value)
+            except SkippedError as error:
+                judge.note(name_of(event), f"{error}; it is done without")
+        if good:
+            event[key] = good if key in ("EXDATE", "RDATE") else good[0]
+    if "DTEND" in event:
+        event.pop("DURATION", None)
+
+
+def _check(value: Any, key: str) -> None:
+    if key == "DURATION":
+        if not (isinstance(value, vDDDTypes) and isinstance(value.dt, timedelta)):
+            raise SkippedError(f"expected a DURATION, got {str(value)[:60]!r}")
+        return
+    for moment in value.dts if isinstance(value, vDDDLists) else [value]:
+        _moment(moment, key, value)
+
+
+def _timed(dates: vDDDLists, begin: datetime) -> vDDDLists:
+    """Return the times of a series, at its time of day where they are dates alone."""
+    times: list[Any] = [moment.dt for moment in dates.dts]
+    return vDDDLists(
+        [
+            time if isinstance(time, datetime | tuple) else datetime.combine(time, begin.timetz())
+            for time in times
+        ]
+    )
+
+
 def _moment(value: Any, key: str, parent: Any = None) -> datetime | date:
-    moment = getattr(value, "dt", None)
+    moment = value.dt if isinstance(value, vDDDTypes) else None
     if isinstance(moment, tuple):
         moment = moment[0]
     if not isinstance(moment, date):
@@ -302,28 +350,27 @@ def _end(source: Component, event: Component) -> datetime | date | None:
         one = timedelta(days=1)
         last: date = begin + max(_length(source) or one, one) - one  # DTEND is the day after
         return last
-    if "DURATION" in source:
-        length = source["DURATION"].dt
-        days = timedelta(days=length.days)
-        return shifted(begin + days, length - days)
     length = _length(source)
-    return None if length is None else shifted(begin, length)
+    if length is None or "DURATION" not in source:
+        return None if length is None else shifted(begin, length)
+    days = timedelta(days=length.days)
+    return shifted(begin + days, length - days)
 
 
 def _length(event: Component) -> timedelta | None:
-    """Return the exact length of a component, or None where it doesn't say."""
-    begin = event["DTSTART"].dt
-    if "DURATION" in event and "DTEND" not in event:
-        length = getattr(event["DURATION"], "dt", None)
-        if not isinstance(length, timedelta):
-            raise SkippedError(f"expected a DURATION, got {str(event['DURATION'])[:60]!r}")
-        return length
+    """Return the length of a component, or None where it doesn't say; DTEND gives the exact one.
+
+    Some write a length of nothing where they don't know the end.
+    """
+    if "DURATION" in event:
+        nominal: timedelta = event["DURATION"].dt
+        return nominal or None
     if "DTEND" not in event:
         return None
-    end = event["DTEND"].dt
+    begin, end = event["DTSTART"].dt, event["DTEND"].dt
     if isinstance(begin, datetime) != isinstance(end, datetime):
         raise SkippedError(f"expected DTSTART and DTEND alike, got {begin} and {end}")
-    return as_utc(end) - as_utc(begin) or None  # so some write that the end isn't known
+    return as_utc(end) - as_utc(begin) or None
 
 
 def _said(error: Exception) -> str:

@@ -502,7 +502,7 @@ def test_a_nominal_day_has_the_hours_of_that_day(tmp_path: Path) -> None:
     begin=st.datetimes(datetime(2026, 7, 2), datetime(2027, 6, 28)).map(
         lambda t: t.replace(second=0, microsecond=0, fold=0)
     ),
-    minutes=st.integers(0, 1200),
+    minutes=st.integers(1, 1200),
 )
 def test_times_are_kept_across_zones(
     zone: str, begin: datetime, minutes: int, tmp_path_factory: pytest.TempPathFactory
@@ -996,6 +996,58 @@ def test_a_series_is_called_off_with_its_old_updates(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", ["CANCELED", "Cancelled", "CANCELLED ", " canceled"])
 def test_a_status_in_any_spelling_calls_off(status: str, tmp_path: Path) -> None:
     assert not read(ics(tmp_path, f"STATUS:{status}\n{GOOD_MATCH}")).events
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("EXDATE:", "as EXDATE, got ''"),
+        ("EXDATE:soon", "as EXDATE, got 'soon'"),
+        ("EXDATE;TZID=Mars/Olympus:20260808T153000", "a known time zone of EXDATE"),
+        ("RDATE:soon", "as RDATE, got 'soon'"),
+        ("DTEND:", "as DTEND, got ''"),
+        ("DTEND:late", "as DTEND, got 'late'"),
+        ("DTEND;TZID=Mars/Olympus:20260801T173000", "a known time zone of DTEND"),
+        ("DURATION:long", "expected a DURATION, got 'long'"),
+    ],
+)
+def test_a_broken_time_that_an_entry_can_do_without_costs_no_event(
+    line: str, said: str, tmp_path: Path
+) -> None:
+    series = "DTSTART:20260801T153000\nRRULE:FREQ=WEEKLY;COUNT=3\nEXDATE:20260815T153000"
+    found = read(ics(tmp_path, f"{series}\n{line}"))
+    assert [event.begin.day for event in found.events] == [1, 8]
+    assert {event.duration for event in found.events} == {timedelta(minutes=112)}
+    assert said in only_note(found)
+
+
+@pytest.mark.parametrize("length", ["PT0S", "P0D"])
+def test_a_duration_of_nothing_is_none(length: str, tmp_path: Path) -> None:
+    found = read(ics(tmp_path, f"DTSTART:20260815T153000\nDURATION:{length}"))
+    assert [event.duration for event in found.events] == [timedelta(minutes=112)]
+
+
+def test_an_end_counts_before_a_duration(tmp_path: Path) -> None:
+    both = "DTSTART:20260815T153000\nDURATION:P5D\nDTEND:20260815T173000\nLOCATION:The Hall"
+    assert [event.duration for event in read(ics(tmp_path, both)).events] == [timedelta(hours=2)]
+
+
+def test_a_date_that_a_series_has_too_is_at_its_time_of_day(tmp_path: Path) -> None:
+    found = read(ics(tmp_path, f"{WEEKS}\nRDATE;VALUE=DATE:20260805,20260806"))
+    assert {f"{event.begin:%H:%M}" for event in found.events} == {"15:30"}
+    assert [event.begin.day for event in found.events] == [1, 5, 6, 8, 15, 22, 29]
+
+
+@pytest.mark.parametrize("last", [18, 20, 25])
+def test_a_series_that_moves_to_earlier_days_loses_none(last: int, tmp_path: Path) -> None:
+    weekly = "UID:s\nDTSTART:20261006T200000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY"
+    earlier = (
+        "UID:s\nRECURRENCE-ID;RANGE=THISANDFUTURE:20261013T200000\n"
+        "DTSTART:20261010T200000\nDURATION:PT1H"
+    )
+    found = read(ics(tmp_path, weekly, earlier), last=datetime(2026, 10, last, tzinfo=BERLIN))
+    days = [day for day in (6, 10, 17, 24) if day < last]
+    assert [event.begin.day for event in found.events] == days
 
 
 # What nobody should feed in
