@@ -1050,6 +1050,78 @@ def test_a_series_that_moves_to_earlier_days_loses_none(last: int, tmp_path: Pat
     assert [event.begin.day for event in found.events] == days
 
 
+FESTIVAL: dict[str, object] = {
+    "@type": "Festival",
+    "name": "Open air",
+    "@id": "f",
+    "startDate": "2026-08-15T15:00",
+    "endDate": "2026-08-15T23:00",
+}
+SHOW: dict[str, object] = {"name": "A band", "startDate": "2026-08-15T21:00"}
+
+
+@pytest.mark.parametrize("way", ["superEvent", "text", "reference", "nested"])
+def test_bands_of_a_festival_count_with_it_however_they_are_named(way: str, tmp_path: Path) -> None:
+    parts = {"text": ["b"], "reference": [{"@id": "b"}], "nested": [SHOW | {"@type": "MusicEvent"}]}
+    whole = FESTIVAL | ({} if way == "superEvent" else {"subEvent": parts[way]})
+    beside = SHOW | {"@id": "b", "superEvent": {"@id": "f"} if way == "superEvent" else None}
+    found = read(jsonld(tmp_path, *([whole] if way == "nested" else [beside, whole])))
+    assert [event.title for event in found.events] == ["Open air"]
+
+
+def test_a_tournament_without_a_venue_is_its_matches(tmp_path: Path) -> None:
+    final = SHOW | {"@type": "SportsEvent", "name": "Final", "location": {"name": "Arena"}}
+    cup = FESTIVAL | {"location": "Berlin", "subEvent": [final]}
+    assert [event.title for event in read(jsonld(tmp_path, cup)).events] == ["Final"]
+    both = read(jsonld(tmp_path, cup | {"location": "The Hall"})).events
+    assert [(event.title, event.venue) for event in both] == [
+        ("Open air", "hall"),
+        ("Final", "arena"),
+    ]
+    alone = read(jsonld(tmp_path, cup | {"subEvent": [{"@id": "elsewhere"}]}))
+    assert "expected its parts" in only_note(alone)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_set_anew_is_off_when_it_was_to_be(order: int, tmp_path: Path) -> None:
+    old = {"@id": "x", "startDate": "2026-08-14T19:30"}
+    new = {
+        "@id": "x",
+        "startDate": "2026-08-16T19:30",
+        "eventStatus": "https://schema.org/EventRescheduled",
+        "previousStartDate": ["2026-08-14T19:30", "soon"],
+    }
+    found = read(jsonld(tmp_path, *[old, new][::order]))
+    assert begins(found) == ["08-16 19:30+0200"]
+    assert any("as previousStartDate, got 'soon'" in note.message for note in found.notes)
+    town = table(tmp_path, "title,venue,begin", "A concert,Hall,2026-08-14T19:35")
+    assert begins(read(jsonld(tmp_path, new), town)) == ["08-16 19:30+0200"]
+
+
+@pytest.mark.parametrize("before", ["2026-08-15", "2026-08-15T19:30", "2026-08-15T17:30Z"])
+def test_what_is_set_anew_on_its_day_is_on(before: str, tmp_path: Path) -> None:
+    new = {"eventStatus": "EventRescheduled", "previousStartDate": before}
+    for begin in ("2026-08-15T19:30", "2026-08-15T19:35", "2026-08-15"):
+        assert len(read(jsonld(tmp_path, new | {"startDate": begin})).events) == 1
+
+
+def test_events_of_a_place_need_not_name_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    match = {"@type": "SportsEvent", "name": "A match", "startDate": "2026-08-15T15:30"}
+    away = match | {"name": "Away", "location": "The Hall"}
+    path.write_text(
+        json.dumps({"@type": "StadiumOrArena", "name": "Arena", "event": [match, away]})
+    )
+    assert [event.venue for event in read(path).events] == ["arena", "hall"]
+
+
+@pytest.mark.parametrize("identity", [["a"], {"a": 1}, [], 7, None])
+def test_an_identity_of_any_type_crashes_nothing(identity: object, tmp_path: Path) -> None:
+    part = SHOW | {"@id": identity, "@type": "MusicEvent", "superEvent": {"@id": identity}}
+    found = read(jsonld(tmp_path, FESTIVAL | {"@id": identity, "subEvent": [part]}, part))
+    assert "Open air" in [event.title for event in found.events]
+
+
 # What nobody should feed in
 
 
