@@ -34,7 +34,7 @@ from signalrl.forecast.days import drawn_part
 from signalrl.forecast.forecast import DRAWS, look_ahead
 from signalrl.forecast.gridlock import WARN, gridlock_risk
 from signalrl.forecast.rehearsal import simulated
-from signalrl.network.gridlock import Diagram, stuck, stuck_on_end
+from signalrl.network.gridlock import Diagram, lock_severity
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
 from signalrl.scenario.schema import Scenario
@@ -117,7 +117,7 @@ def evening(plan: Plan, seed: int) -> None:
 
 def lock_begins_s(diagram: Diagram, inside: list[float], outflow: list[float]) -> float | None:
     """Return from which simulated second on the district is locked; None where it never is."""
-    runs = stuck_on_end(stuck(inside, outflow, diagram), EDGE_PERIOD_S) > 1.0
+    runs = lock_severity(inside, outflow, diagram, EDGE_PERIOD_S) > 1.0
     return float(runs.argmax()) * EDGE_PERIOD_S if runs.any() else None
 
 

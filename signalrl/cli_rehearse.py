@@ -128,7 +128,7 @@ def _same_terms(scenario: Scenario, draws: int, out: Path) -> None:
         "env": scenario.name,
         "end_s": scenario.end_s,
         "draws": draws,
-        "made_from": _made_from(scenario),
+        "made_from": made_from(scenario),
     }
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -145,11 +145,11 @@ def _same_terms(scenario: Scenario, draws: int, out: Path) -> None:
         )
 
 
-def _made_from(scenario: Scenario) -> str:
+def made_from(scenario: Scenario) -> str:
     """Return a hash of what evenings are made from; of all but what they teach."""
     assert scenario.venues_file is not None
     files = (scenario.network_file, *scenario.route_files, *scenario.additional_files)
-    content = scenario.model_dump_json(exclude={"folder", "corrections"}).encode()
+    content = scenario.model_dump_json(exclude={"folder": True, "events": {"corrections"}}).encode()
     found = hashlib.sha256(content)
     for path in (*files, scenario.venues_file, *scenario.calendar_files):
         found.update(path.read_bytes())

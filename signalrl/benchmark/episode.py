@@ -44,7 +44,7 @@ from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import Outputs, scenario_network
 from signalrl.sumo.metered import GateCourse, MeteredPlant
 from signalrl.sumo.outputs import EpisodeMetrics, Trips, metrics_of, read_trips
-from signalrl.sumo.process import Backend, die_with_parent
+from signalrl.sumo.process import die_with_parent
 from signalrl.sumo.recording import read_recording
 from signalrl.sumo.watch import watch_busiest
 
@@ -66,7 +66,6 @@ class EpisodeSpec:
         settings: Values that take the place of the scenario's.
         metered: Whether the scenario's gates meter inflow beside the controller.
         watch: Whether to record the busiest signal, and the busiest corridor, in full.
-        backend: libsumo, traci or auto.
         keep: An existing folder in which SUMO's own outputs are left; None to drop them.
         parent: Process that has to be alive for this to make sense; 0 for any.
     """
@@ -80,7 +79,6 @@ class EpisodeSpec:
     settings: dict[str, Any] = field(default_factory=dict)
     metered: bool = False
     watch: bool = False
-    backend: Backend = "libsumo"
     keep: str | None = None
     parent: int = 0
 
@@ -195,7 +193,7 @@ def run_episode(spec: EpisodeSpec) -> EpisodeResult:
             additional = (*additional, recording.additional)
         with Session(
             scenario,
-            backend=spec.backend,
+            backend="libsumo",
             network=network,
             outputs=outputs,
             additional=additional,

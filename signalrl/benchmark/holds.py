@@ -34,11 +34,6 @@ class GateHold:
     held_h: float
     longest_s: float
 
-    @property
-    def mean_s(self) -> float:
-        """Mean hold per vehicle that came to it."""
-        return 3600.0 * self.held_h / max(1, self.passed + self.waiting)
-
 
 def read_gates(plant: SumoPlant, outputs: Outputs) -> tuple[list[GateHold], GateCourse | None]:
     """Return what gates did and what their meter saw, to the end; SUMO has stopped."""

@@ -92,13 +92,13 @@ def scenario_digest(scenario: Scenario) -> str:
     return _digest([content, *map(_file_hash, [*sorted(own), *needed])])
 
 
-def spec_digest(scenario_hash: str, entry: Entry, backend: str) -> str:
+def spec_digest(scenario_hash: str, entry: Entry) -> str:
     """Return a hash of what the episodes of a scenario and a controller are made from."""
     policy = "" if entry.path is None else policy_digest(entry.path)
-    sumo = metadata.version("libsumo" if backend == "libsumo" else "eclipse-sumo")
     parameters = json.dumps(dict(entry.parameters), sort_keys=True)
     kind = f"{entry.kind} metered" if entry.metered else entry.kind
-    return _digest([scenario_hash, kind, parameters, policy, backend, sumo, _code_hash()])
+    libsumo = metadata.version("libsumo")
+    return _digest([scenario_hash, kind, parameters, policy, libsumo, _code_hash()])
 
 
 def training_digest(scenario: Scenario) -> str:
@@ -110,7 +110,7 @@ def training_digest(scenario: Scenario) -> str:
 
 def evening_digest(scenario: Scenario) -> str:
     """Return a hash of what an evening is made from that runs under its stored programs."""
-    return spec_digest(scenario_digest(scenario), Entry("fixed", "fixed"), "libsumo")
+    return spec_digest(scenario_digest(scenario), Entry("fixed", "fixed"))
 
 
 @cache

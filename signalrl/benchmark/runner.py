@@ -21,7 +21,6 @@ from signalrl.benchmark.summary import LEGEND, Summary, summarize
 from signalrl.errors import ConfigError
 from signalrl.files import replace_text
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.process import Backend
 
 __all__ = ["run_benchmark"]
 
@@ -34,7 +33,6 @@ class _Plan:
     cases: dict[str, tuple[Case, Scenario]]
     entries: tuple[Entry, ...]
     seeds: tuple[int, ...]
-    backend: Backend
 
     @property
     def keys(self) -> Iterator[Key]:
@@ -47,7 +45,7 @@ class _Plan:
     def digests(self) -> dict[tuple[str, str], str]:
         """Hash what the episodes of each environment and controller are made from."""
         return {
-            (name, entry.label): provenance.spec_digest(digest, entry, self.backend)
+            (name, entry.label): provenance.spec_digest(digest, entry)
             for name, (_, scenario) in self.cases.items()
             for digest in [provenance.scenario_digest(scenario)]
             for entry in self.entries
@@ -60,7 +58,6 @@ def run_benchmark(
     out: Path,
     *,
     jobs: int = 2,
-    backend: Backend = "libsumo",
     command: str = "",
     console: Console | None = None,
 ) -> Summary:
@@ -76,7 +73,6 @@ def run_benchmark(
         seeds: The same for every controller, so that differences are paired.
         out: Folder for ``episodes.csv``, ``summary.json``, ``report.html`` and the details.
         jobs: Episodes at a time.
-        backend: How SUMO is driven.
         command: The command line that makes the same results again, for the record.
         console: Where progress and the tables are shown; standard output by default.
 
@@ -90,7 +86,7 @@ def run_benchmark(
         KeyboardInterrupt: It was stopped; what is finished stays.
     """
     console = console or Console()
-    plan = _plan(suite, seeds, jobs, backend)
+    plan = _plan(suite, seeds, jobs)
     about = {
         "command": command,
         "commit": provenance.commit(),
@@ -134,7 +130,7 @@ def _is_whole(key: Key, plan: _Plan, store: Store) -> bool:
     return key[2] != plan.seeds[0] or store.read_details(key)["signal"] is not None
 
 
-def _plan(suite: Suite, seeds: Sequence[int], jobs: int, backend: Backend) -> _Plan:
+def _plan(suite: Suite, seeds: Sequence[int], jobs: int) -> _Plan:
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ConfigError(
             f"expected distinct seeds of at least 0, got {list(seeds)}; give some such as 101:111"
@@ -154,7 +150,7 @@ def _plan(suite: Suite, seeds: Sequence[int], jobs: int, backend: Backend) -> _P
                 "rename one of the folders"
             )
         cases[scenario.name] = case, scenario
-    return _Plan(suite, cases, parse_controllers(suite.controllers), tuple(seeds), backend)
+    return _Plan(suite, cases, parse_controllers(suite.controllers), tuple(seeds))
 
 
 def _run(
@@ -182,7 +178,6 @@ def _run(
                 settings=case.settings,
                 metered=entries[label].metered,
                 watch=seed == plan.seeds[0],
-                backend=plan.backend,
             ),
         )
         for key in missing

@@ -162,7 +162,7 @@ def greens_shown(course: SignalCourse) -> list[Green]:
     return found
 
 
-def endings(course: SignalCourse, gap_s: float = GAP_S) -> list[Ending]:
+def endings(course: SignalCourse) -> list[Ending]:
     """Return how each green ended, as the detectors show it (Purdue phase termination).
 
     A green gaps out where no vehicle was on the detectors before its stop lines in the last
@@ -170,14 +170,13 @@ def endings(course: SignalCourse, gap_s: float = GAP_S) -> list[Ending]:
 
     Args:
         course: The signal.
-        gap_s: How long nobody must have come.
     """
     found = []
     for green in greens_shown(course):
         if not green.whole:
             continue
         longest_s = course.phases[green.phase].longest_s
-        if not _is_wanted(course, green, gap_s):
+        if not _is_wanted(course, green):
             how: How = "gap out"
         elif longest_s is not None and green.length_s >= longest_s - TOLERANCE_S:
             how = "max out"
@@ -286,7 +285,7 @@ def _spans(shown: Shown, end_s: float) -> Iterator[tuple[float, float, str]]:
             yield start_s, min(until_s, end_s), state
 
 
-def _is_wanted(course: SignalCourse, green: Green, gap_s: float) -> bool:
+def _is_wanted(course: SignalCourse, green: Green) -> bool:
     """Return whether the detectors show that a green that ended was still wanted.
 
     Lanes count whose green ended; permissive ones don't where there are protected ones, since who
@@ -300,9 +299,9 @@ def _is_wanted(course: SignalCourse, green: Green, gap_s: float) -> bool:
     lanes = [lane for lane in course.lanes if wanted & set(lane.positions)]
     alone = [lane for lane in lanes if served >= set(lane.positions)]
     if not alone:
-        return any(_has_left(lane.stop, green.end_s - gap_s, green.end_s) for lane in lanes)
+        return any(_has_left(lane.stop, green.end_s - GAP_S, green.end_s) for lane in lanes)
     return any(
-        _is_occupied(lane.gap, green.end_s - gap_s, green.end_s)
+        _is_occupied(lane.gap, green.end_s - GAP_S, green.end_s)
         or _is_occupied(lane.stop, green.end_s - TOLERANCE_S, green.end_s)
         for lane in alone
     )

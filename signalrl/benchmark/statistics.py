@@ -73,14 +73,11 @@ class Comparison:
     verdict: Verdict
 
 
-def bootstrap_mean(
-    values: Sequence[float] | npt.NDArray[np.float64], confidence: float = CONFIDENCE
-) -> Estimate:
-    """Return the mean with its bootstrap interval. Equal values give equal intervals.
+def bootstrap_mean(values: Sequence[float] | npt.NDArray[np.float64]) -> Estimate:
+    """Return the mean with its bootstrap interval of 95 %. Equal values give equal intervals.
 
     Args:
         values: At least one.
-        confidence: Nominal coverage of the interval.
 
     Raises:
         ValueError: There is no value.
@@ -95,7 +92,7 @@ def bootstrap_mean(
     means = np.concatenate(
         [x[rng.integers(0, n, (_BLOCK, n))].mean(axis=1) for _ in range(RESAMPLES // _BLOCK)]
     )
-    tail = expanded_tail(n, confidence)
+    tail = expanded_tail(n)
     low, high = np.quantile(means, (tail, 1.0 - tail))
     return Estimate(mean, float(low), float(high), n)
 
@@ -132,7 +129,7 @@ def signed_rank(differences: npt.NDArray[np.float64]) -> float:
     return float(wilcoxon(differences).pvalue)
 
 
-def expanded_tail(n: int, confidence: float = CONFIDENCE) -> float:
+def expanded_tail(n: int) -> float:
     """Return the quantile at which an expanded percentile interval of ``n`` values begins.
 
     That is ``Phi(-sqrt(n / (n - 1)) t)`` with Student's t of ``n - 1`` degrees of freedom: a normal
@@ -140,7 +137,7 @@ def expanded_tail(n: int, confidence: float = CONFIDENCE) -> float:
     """
     from scipy.stats import t as student
 
-    t = float(student.ppf(0.5 + confidence / 2.0, n - 1))
+    t = float(student.ppf(0.5 + CONFIDENCE / 2.0, n - 1))
     return NormalDist().cdf(-math.sqrt(n / (n - 1)) * t)
 
 

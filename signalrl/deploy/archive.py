@@ -147,14 +147,13 @@ def read_limited(path: Path) -> bytes:
     return content
 
 
-def pack(members: Mapping[str, bytes], compressed: bool = True) -> bytes:
+def pack(members: Mapping[str, bytes]) -> bytes:
     """Return a zip file of members; equal members give equal bytes."""
     buffer = io.BytesIO()
-    method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
-    with zipfile.ZipFile(buffer, "w", method) as file:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members.items():
             info = zipfile.ZipInfo(name, _EPOCH)
-            info.compress_type = method
+            info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             file.writestr(info, content)
     return buffer.getvalue()

@@ -14,12 +14,16 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 
+WITHIN = 2e-3
+"""The simplex is small enough."""
+MOST_CALLS = 200
+"""Evaluations after which it ends at the latest."""
+
+
 def minimum(
     function: Callable[[FloatArray], float],
     start: FloatArray,
     step: float = 0.2,
-    within: float = 2e-3,
-    calls: int = 200,
 ) -> FloatArray:
     """Return the place of the minimum near a start.
 
@@ -27,12 +31,10 @@ def minimum(
         function: Of an array of the shape of ``start``.
         start: Where to begin, ``(numbers,)``.
         step: How far to look at first.
-        within: End when the simplex is this small.
-        calls: End after so many evaluations at the latest.
     """
     known = [(function(place), place) for place in _simplex(start, step)]
     number = len(known)
-    while number < calls and np.ptp([place for _, place in known], axis=0).max() > within:
+    while number < MOST_CALLS and np.ptp([place for _, place in known], axis=0).max() > WITHIN:
         known.sort(key=lambda pair: pair[0])
         best, second, worst = known[0], known[-2], known[-1]
         middle = np.mean([place for _, place in known[:-1]], axis=0)

@@ -58,7 +58,6 @@ def held_out(
     prior_events: float = PRIOR_EVENTS,
     min_events: int = MIN_EVENTS,
     draws: int = 100,
-    seed: int = 0,
 ) -> tuple[Skill, ...]:
     """Return the errors of profiles that were learned from the other event days.
 
@@ -68,7 +67,6 @@ def held_out(
         prior_events: How many events the prior counts for.
         min_events: As for :func:`signalrl.events.learning.learn`.
         draws: Turnouts of each event from which quantiles are taken.
-        seed: Decides them.
     """
     if len(days) < 2:
         return ()
@@ -86,7 +84,7 @@ def held_out(
             enough = max(1, min_events - len(out))
             learned = learn(rest, registry, prior_events, enough).registry
             for number in out:
-                scores[number] = _scores(days[number], (learned, registry), draws, seed + number)
+                scores[number] = _scores(days[number], (learned, registry), draws, number)
         found = [scores[number] for number in sorted(scores)]
         if any(len(one) for one in found):
             skills.append(_skill(venue, name, found))

@@ -22,6 +22,8 @@ from signalrl.files import Strict, read_model, suggestion
 GRAVITY_PER_MIN = 0.06
 """How trips thin out with each minute of travel: a town at 30 minutes sends 17 % of its visitors
 where one next door would send all."""
+NEAR_M = 300.0
+"""A place is the venue that is so near to it."""
 
 
 def _zone(name: str) -> str:
@@ -222,15 +224,15 @@ class Registry(Strict):
                 return key
         return None
 
-    def near(self, location: Location, within_m: float = 300.0) -> str | None:
-        """Return the id of the nearest venue within a distance, or None."""
+    def near(self, location: Location) -> str | None:
+        """Return the id of the nearest venue, or None where none is within 300 m."""
         found = [
             (venue.location.distance_m(location), key)
             for key, venue in self.venues.items()
             if venue.location is not None
         ]
         distance_m, key = min(found, default=(math.inf, ""))
-        return key if distance_m <= within_m else None
+        return key if distance_m <= NEAR_M else None
 
     def _unknown_kind(self, name: str) -> str:
         known = sorted(self.all_kinds)

@@ -58,7 +58,7 @@ class Evening:
             ``(places,)``; 0 for the district.
         severity: How bad it gets in each draw, ``(places, draws)``; above 1 is a problem. See
             :func:`signalrl.forecast.forecast.severity`, and for the district
-            :func:`signalrl.network.gridlock.stuck_on_end`.
+            :func:`signalrl.network.gridlock.lock_severity`.
         seen: Vehicles that waited, summed over the same bins.
         problem: Whether there was a problem, ``(places,)``.
     """

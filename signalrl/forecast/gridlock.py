@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from signalrl.forecast.corrections import DISTRICT, Corrections
 from signalrl.forecast.forecast import Outlook
-from signalrl.network.gridlock import Diagram, stuck, stuck_on_end
+from signalrl.network.gridlock import Diagram, lock_severity
 
 WARN = 0.7
 """Probability from which on an alarm is given, chosen on evenings of the season of ``arena``."""
@@ -64,11 +65,11 @@ def gridlock_risk(
         corrections: What past evenings taught.
         threshold: Probability from which on an alarm is given.
     """
-    bins = stuck(outlook.accumulation, outlook.outflow_veh_h, diagram)
+    factor: npt.ArrayLike = 1.0
     if corrections is not None and DISTRICT in corrections.places:
         _, factor = corrections.factors([DISTRICT], outlook.phases)
-        bins = bins * factor
-    runs = stuck_on_end(bins, outlook.part_s) > 1.0
+    course = outlook.accumulation, outlook.outflow_veh_h
+    runs = lock_severity(*course, diagram, outlook.part_s, factor) > 1.0
     locks = runs.any(axis=0)
     begin = None
     if locks.any():

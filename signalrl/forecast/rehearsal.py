@@ -19,7 +19,7 @@ from signalrl.forecast.forecast import BIN_S, DRAWS, PARTS, merged, outlook
 from signalrl.forecast.observed import Observed, observe
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
-from signalrl.network.gridlock import stuck, stuck_on_end
+from signalrl.network.gridlock import lock_severity
 from signalrl.network.model import Network
 from signalrl.scenario.demand import ROUTES
 from signalrl.scenario.schema import Scenario
@@ -141,8 +141,9 @@ def rehearse(scenario: Scenario, seed: int, draws: int = DRAWS) -> Rehearsal:
         np.asarray(seen.problem.any(axis=0)),
     )
     if scenario.metering is not None:
-        bins = stuck(look.accumulation, look.outflow_veh_h, scenario.metering.diagram)
-        of_district = stuck_on_end(bins, look.part_s).max(axis=0, initial=0.0)
+        course = look.accumulation, look.outflow_veh_h
+        severity = lock_severity(*course, scenario.metering.diagram, look.part_s)
+        of_district = severity.max(axis=0, initial=0.0)
         places = (*places, DISTRICT)
         foretold, waited = np.append(foretold, 0.0), np.append(waited, 0.0)
         severe, problem = np.vstack([severe, of_district]), np.append(problem, locks)

@@ -119,8 +119,7 @@ class Capacity:
         pair_movement: Movement of each pair, ``(pairs,)``.
         lane_starts: First pair of each lane, ``(lanes,)``.
         lane_approach: Approach of each lane, ``(lanes,)``.
-        greens: Part of the cycle in which each movement may go, ``(movements,)``.
-        cycles_s: Length of its cycle, ``(movements,)``.
+        cycles_s: Length of the cycle of each movement, ``(movements,)``.
     """
 
     def __init__(self, movements: Iterable[Movement]) -> None:
@@ -141,7 +140,6 @@ class Capacity:
         self._movement_starts = np.searchsorted(ordered, np.arange(len(self.movements)))
         starts = np.arange(len(self.approaches))
         self._approach_starts = np.searchsorted(self.of_approach, starts)
-        self.greens = np.array([m.part("go", "yield") for m in self.movements])
         self.cycles_s = np.array([m.cycle_s for m in self.movements])
         factors = [TURN_FACTOR.get(m.direction, 1.0) for m in self.movements]
         self._saturation = SATURATION_VEH_H * np.array(factors)

@@ -86,20 +86,31 @@ def locked(
     Returns:
         One answer for each of the further axes: evenings, draws.
     """
-    bins = stuck(accumulation_veh, outflow_veh_h, diagram)
-    return np.asarray((stuck_on_end(bins, bin_s) > 1.0).any(axis=0))
+    severity = lock_severity(accumulation_veh, outflow_veh_h, diagram, bin_s)
+    return np.asarray((severity > 1.0).any(axis=0))
 
 
-def stuck_on_end(bins: FloatArray, bin_s: float) -> FloatArray:
+def lock_severity(
+    accumulation_veh: npt.ArrayLike,
+    outflow_veh_h: npt.ArrayLike,
+    diagram: Diagram,
+    bin_s: float,
+    factor: npt.ArrayLike = 1.0,
+) -> FloatArray:
     """Return how stuck a district is at least, in the quarter of an hour from each bin on.
 
+    Where that is above 1, it is locked from there on.
+
     Args:
-        bins: What :func:`stuck` returned, ``(bins, ...)``, or that times a factor.
+        accumulation_veh: As of :func:`locked`.
+        outflow_veh_h: The same.
+        diagram: What it discharges.
         bin_s: Length of a bin in s.
+        factor: On what :func:`stuck` says, such as what past evenings taught.
     """
+    bins = stuck(accumulation_veh, outflow_veh_h, diagram) * np.asarray(factor, np.float64)
     needed = max(1, int(np.ceil(LOCKED_S / bin_s)))
     if len(bins) < needed:
         return np.zeros((0, *bins.shape[1:]))
-    runs = np.lib.stride_tricks.sliding_window_view(bins, needed, axis=0)
-    found: FloatArray = runs.min(axis=-1)
+    found: FloatArray = np.lib.stride_tricks.sliding_window_view(bins, needed, axis=0).min(axis=-1)
     return found

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 from signalrl.errors import ConfigError
 from signalrl.network.model import Network
 from signalrl.scenario.arming import armed_times
-from signalrl.scenario.demand import draw_episode
+from signalrl.scenario.demand import EpisodeDemand, draw_episode
 from signalrl.scenario.event_demand import draw_occasion, load_season
 from signalrl.scenario.metering_schema import Metering
 from signalrl.scenario.schema import Detectors, Scenario
@@ -99,11 +99,7 @@ def start_episode(
     demand = draw_episode(scenario, seed, folder, entries={r.edge: r.id for r in roads})
     if outputs is not None and outputs.details:
         additional = (*additional, _record_edges(outputs, folder))
-    options = sumo_options(scenario, additional, network_file)
-    options += ["--route-files", ",".join(str(path) for path in demand.route_files)]
-    options += ["--seed", str(demand.sumo_seed)]
-    if demand.scale != 1.0:
-        options += ["--scale", repr(demand.scale)]
+    options = sumo_options(scenario, additional, network_file) + demand_options(demand)
     if outputs is not None:
         options += _recording(outputs)
     faults = None
@@ -149,6 +145,15 @@ def sumo_options(
     if files:
         options += ["--additional-files", ",".join(str(path) for path in files)]
     return [*options, *sumo.options]
+
+
+def demand_options(demand: EpisodeDemand) -> list[str]:
+    """Return what SUMO has to be told of the demand of an episode."""
+    options = ["--route-files", ",".join(str(path) for path in demand.route_files)]
+    options += ["--seed", str(demand.sumo_seed)]
+    if demand.scale != 1.0:
+        options += ["--scale", repr(demand.scale)]
+    return options
 
 
 def _metering(scenario: Scenario) -> Metering:

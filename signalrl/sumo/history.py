@@ -22,7 +22,7 @@ from signalrl.events.venues import Registry
 from signalrl.scenario.demand import draw_episode
 from signalrl.scenario.event_demand import Occasion, later, load_season
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.episode import sumo_options
+from signalrl.sumo.episode import demand_options, sumo_options
 from signalrl.sumo.process import Simulation
 
 INTERVAL_S = 300.0
@@ -38,7 +38,6 @@ def record_history(
     events: Sequence[Event],
     seed: int,
     path: Path,
-    interval_s: float = INTERVAL_S,
 ) -> int:
     """Drive days of events, one seed each, and write the counts at their venues; return the rows.
 
@@ -47,7 +46,6 @@ def record_history(
         events: Those to drive, of its season.
         seed: That of the first; the next has the next one.
         path: The CSV file.
-        interval_s: Length of an interval.
 
     Raises:
         ConfigError: The scenario has no events.
@@ -61,17 +59,13 @@ def record_history(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for number, event in enumerate(events):
-            for time, detector, vehicles in _day(
-                scenario, registry, event, seed + number, interval_s
-            ):
+            for time, detector, vehicles in _day(scenario, registry, event, seed + number):
                 writer.writerow((time.isoformat(), detector, vehicles))
                 rows += 1
     return rows
 
 
-def _day(
-    scenario: Scenario, registry: Registry, event: Event, seed: int, interval_s: float
-) -> Iterator[Row]:
+def _day(scenario: Scenario, registry: Registry, event: Event, seed: int) -> Iterator[Row]:
     """Drive one event and yield what its detectors counted."""
     length_s = BEFORE_S + usual_end_s(event, registry.kind(event.kind)) + AFTER_S
     begin_s = scenario.begin_s
@@ -84,13 +78,10 @@ def _day(
         counts, detectors = folder / "counts.xml", folder / "detectors.add.xml"
         detectors.write_text(
             f'<additional><edgeData id="counts" file={quoteattr(str(counts))} '
-            f'period="{interval_s:g}" edges="{" ".join(edges)}"/></additional>\n',
+            f'period="{INTERVAL_S:g}" edges="{" ".join(edges)}"/></additional>\n',
             encoding="utf-8",
         )
-        options = sumo_options(day, (detectors,))
-        options += ["--route-files", ",".join(map(str, demand.route_files))]
-        options += ["--seed", str(demand.sumo_seed)]
-        simulation = Simulation(options)
+        simulation = Simulation(sumo_options(day, (detectors,)) + demand_options(demand))
         try:
             simulation.api.simulationStep(day.end_s)
         except Exception as error:

@@ -25,7 +25,6 @@ class SumoPlant:
         simulation: A started SUMO.
         network: The signals and lanes.
         end_s: The horizon.
-        detection_range_m: How far before the stop line vehicles are seen.
         faults: What falsifies the readings, if anything does.
 
     Attributes:
@@ -37,7 +36,6 @@ class SumoPlant:
         simulation: Simulation,
         network: Network,
         end_s: float,
-        detection_range_m: float = DETECTION_RANGE_M,
         faults: Faults | None = None,
     ) -> None:
         self._faults = faults
@@ -55,7 +53,7 @@ class SumoPlant:
         )
         self._state_of = self.api.trafficlight.getRedYellowGreenState
         self._values: FloatArray = np.zeros((len(network.lanes), COLUMNS), dtype=np.float32)
-        self._reader = LaneReader(simulation, network, detection_range_m)
+        self._reader = LaneReader(simulation, network, DETECTION_RANGE_M)
 
     @property
     def ended(self) -> bool:

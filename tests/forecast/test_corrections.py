@@ -225,6 +225,10 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     assert first is not None
     assert main(command) == 0  # nothing is driven again
     assert "evening" not in capsys.readouterr().out.partition("problems of")[0]
+    text = file.read_text()
+    file.write_text(text.replace("  corrections: corrections.csv\n", ""))
+    assert main(command) == 0  # nor is it where what was learned is used, or no more
+    file.write_text(text)
     (out / "evenings" / "2.npz").write_bytes(b"broken")
     assert Rehearsal.read(out / "evenings" / "2.npz") is None  # would be
     learned = read_corrections(out / "corrections.csv")
