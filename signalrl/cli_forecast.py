@@ -13,7 +13,7 @@ from rich.table import Table
 from signalrl.events.event import Event
 from signalrl.files import make_folder
 from signalrl.forecast.corrections import corrections_of
-from signalrl.forecast.days import next_day, parts_of_day, season_of, with_calendars
+from signalrl.forecast.days import next_day, parts_of_day, with_calendars
 from signalrl.forecast.forecast import look_ahead
 from signalrl.forecast.gridlock import Risk, gridlock_risk
 from signalrl.forecast.pictures import draw_forecast
@@ -21,6 +21,7 @@ from signalrl.forecast.places import read_map
 from signalrl.forecast.problems import find_problems
 from signalrl.forecast.report import DayForecast, write_forecast
 from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season
 from signalrl.sumo.episode import scenario_network
 
 SHOWN = 12
@@ -51,7 +52,7 @@ def forecast_day(
     """
     scenario = load_scenario(env, settings=with_calendars(calendars, day))
     network = scenario_network(scenario)
-    season = season_of(scenario)
+    season = load_season(scenario)
     for note in season.notes:
         console.print(f"[yellow]calendar:[/yellow] {escape(str(note))}", highlight=False)
     day = day or next_day(season, datetime.now(season.registry.local).date())

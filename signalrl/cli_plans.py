@@ -18,12 +18,12 @@ from signalrl.benchmark.programs.logic import write_logics
 from signalrl.errors import ConfigError
 from signalrl.events.turnout import usual_end_s
 from signalrl.files import make_folder
-from signalrl.forecast.days import Part, knows_all_hours, parts_of_day, season_of, with_calendars
+from signalrl.forecast.days import Part, knows_all_hours, parts_of_day, with_calendars
 from signalrl.forecast.evening import Period, plan_evening
 from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.event_demand import Season, events_around, later
+from signalrl.scenario.event_demand import Season, events_around, later, load_season
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import scenario_network
 
@@ -49,7 +49,7 @@ def plans(
         SignalRLError: The environment has no events, or none on this day.
     """
     scenario = load_scenario(target, settings=with_calendars(calendars, day))
-    season = season_of(scenario)
+    season = load_season(scenario)
     console = Console(stderr=True)
     for note in season.notes:
         console.print(f"[yellow]calendar:[/yellow] {escape(str(note))}", highlight=False)
@@ -104,8 +104,8 @@ def _evening(scenario: Scenario, season: Season, day: date) -> Part:
     ends_s = tuple(sorted({end.timestamp() - clock.timestamp() for end in ends}))
     end_s = ends_s[-1]
     window = Window(clock, scenario.begin_s, end_s + AFTER_S)
-    bounds = later(clock, scenario.begin_s), later(clock, end_s + AFTER_S)
-    return Part("evening", window, tuple(events_around(season, *bounds)), ends_s)
+    near = events_around(season, clock, scenario.begin_s, end_s + AFTER_S)
+    return Part("evening", window, near, ends_s)
 
 
 def _rows(

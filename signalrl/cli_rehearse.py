@@ -17,11 +17,11 @@ from signalrl.errors import ConfigError
 from signalrl.events.scoring import detection, threshold_at
 from signalrl.files import make_folder
 from signalrl.forecast.corrections import DISTRICT, learn_corrections, write_corrections
-from signalrl.forecast.days import season_of
 from signalrl.forecast.problems import WARN
 from signalrl.forecast.rehearsal import Rehearsal, cross_validated, rehearse
 from signalrl.forecast.traffic import PHASES
 from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.fresh import run_fresh
 
@@ -66,7 +66,7 @@ def rehearse_evenings(
         SimulationError: SUMO failed.
     """
     scenario = load_scenario(env, settings={} if end_s is None else {"end_s": end_s})
-    for note in season_of(scenario).notes:
+    for note in load_season(scenario).notes:
         console.print(f"[yellow]calendar:[/yellow] {escape(str(note))}", highlight=False)
     folder = out / "evenings"
     make_folder(folder)

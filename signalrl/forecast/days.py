@@ -16,8 +16,6 @@ from signalrl.scenario.event_demand import (
     Season,
     draw_occasion,
     events_around,
-    later,
-    load_season,
     occasion_of,
 )
 from signalrl.scenario.schema import Scenario
@@ -69,20 +67,6 @@ def with_calendars(calendars: Sequence[Path], day: date | None) -> dict[str, Any
     }
 
 
-def season_of(scenario: Scenario) -> Season:
-    """Return the events of an environment.
-
-    Raises:
-        ConfigError: It has none, or a file is broken.
-    """
-    if scenario.events is None:
-        raise ConfigError(
-            f"{scenario.name}: expected an environment with events (the key events), got one "
-            "without; see docs/events.md on how to add venues and a calendar"
-        )
-    return load_season(scenario)
-
-
 def knows_all_hours(scenario: Scenario) -> bool:
     """Whether the usual traffic of all hours of a day is known."""
     demand = scenario.demand
@@ -127,15 +111,14 @@ def _whole_day(season: Season, day: date) -> Part:
     midnight = datetime.combine(day, time.min, zone)
     ends = datetime.combine(day + timedelta(days=1), time.min, zone)
     window = Window(midnight, 0.0, ends.timestamp() - midnight.timestamp())
-    events = tuple(events_around(season, midnight, ends))
+    events = events_around(season, midnight, 0.0, window.end_s)
     late = any(event.begin < midnight < event.end + LEAVING for event in events)
     return Part("day", window, events, before_s=EVENING_S if late else 0.0)
 
 
 def drawn_part(scenario: Scenario, season: Season, seed: int) -> tuple[Occasion, Part]:
     """Return what the episode of a seed is about, and the time that it takes."""
-    assert scenario.events is not None
-    occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
+    occasion = draw_occasion(scenario, season, seed)
     return occasion, _part_of(scenario, season, occasion)
 
 
@@ -151,14 +134,14 @@ def _parts(scenario: Scenario, season: Season, day: date) -> Iterator[Part]:
         if event.begin.date() != day:
             continue
         for phase in scenario.events.phases:
-            occasion = occasion_of(season, scenario.events, event, phase, scenario.begin_s)
+            occasion = occasion_of(scenario, season, event, phase)
             yield _part_of(scenario, season, occasion)
 
 
 def _part_of(scenario: Scenario, season: Season, occasion: Occasion) -> Part:
     window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
-    bounds = (later(occasion.clock, s) for s in (scenario.begin_s, scenario.end_s))
+    events = events_around(season, occasion.clock, scenario.begin_s, scenario.end_s)
     label = f"{occasion.event.title} ({occasion.phase})"
     assert scenario.events is not None
     anchor_s = scenario.begin_s + scenario.events.lead_s[occasion.phase]
-    return Part(label, window, tuple(events_around(season, *bounds)), (anchor_s,))
+    return Part(label, window, events, (anchor_s,))

@@ -111,8 +111,7 @@ def events_of(
     assert scenario.events is not None
     if scenario.events.probability <= 0.0:
         return ()
-    last = window.moment(window.end_s - window.begin_s)
-    near = tuple(events_around(season, window.moment(0.0), last))
+    near = events_around(season, window.clock, window.begin_s, window.end_s)
     return as_expected(season.registry, near, late_s, factor)
 
 

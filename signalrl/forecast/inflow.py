@@ -61,7 +61,7 @@ class InflowForecast:
         scenario, options = self._scenario, self._scenario.forecast
         assert scenario.events is not None
         season = load_season(scenario)
-        occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
+        occasion = draw_occasion(scenario, season, seed)
         # What the last decision looks ahead to is in it, too.
         end_s = scenario.end_s + max(INFLOW_AHEAD_S)
         window = Window(occasion.clock, scenario.begin_s, end_s)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from signalrl.events.turnout import expected_people
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.corrections import DISTRICT, Evening, learn_corrections
-from signalrl.forecast.days import drawn_part, season_of
+from signalrl.forecast.days import drawn_part
 from signalrl.forecast.forecast import BIN_S, DRAWS, PARTS, merged, outlook
 from signalrl.forecast.observed import Observed, observe
 from signalrl.forecast.traffic import Window, draw_traffic
@@ -22,6 +22,7 @@ from signalrl.network.capacity import Capacity, find_movements
 from signalrl.network.gridlock import lock_severity
 from signalrl.network.model import Network
 from signalrl.scenario.demand import ROUTES
+from signalrl.scenario.event_demand import load_season
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.district import accumulation_veh, has_locked, outflow_veh_h
 from signalrl.sumo.episode import Outputs, scenario_network, start_episode
@@ -127,7 +128,7 @@ def rehearse(scenario: Scenario, seed: int, draws: int = DRAWS) -> Rehearsal:
         ConfigError: The environment has no events.
         SimulationError: SUMO failed.
     """
-    network, season = scenario_network(scenario), season_of(scenario)
+    network, season = scenario_network(scenario), load_season(scenario)
     occasion, part = drawn_part(scenario, season, seed)
     capacity = Capacity(find_movements(network))
     traffic = draw_traffic(scenario, season.registry, part.events, part.window, draws)

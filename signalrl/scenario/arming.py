@@ -8,7 +8,7 @@ import numpy.typing as npt
 from signalrl.events.turnout import draw_turnout
 from signalrl.network.gridlock import Diagram
 from signalrl.scenario.demand import profile_factors
-from signalrl.scenario.event_demand import Occasion, Season, events_around, later, wall_offset_s
+from signalrl.scenario.event_demand import Occasion, Season, events_around, wall_offset_s
 from signalrl.scenario.schema import Scenario
 from signalrl.scenario.streams import stream
 
@@ -76,8 +76,7 @@ def _usual(scenario: Scenario, occasion: Occasion, bounds: FloatArray) -> FloatA
 def _visitors(season: Season, occasion: Occasion, bounds: FloatArray) -> FloatArray:
     """Return the visitors who set off between bounds, coming or leaving, as a mean."""
     counts = np.zeros(len(bounds) - 1)
-    first, last = (later(occasion.clock, float(bounds[i])) for i in (0, -1))
-    for event in events_around(season, first, last):
+    for event in events_around(season, occasion.clock, float(bounds[0]), float(bounds[-1])):
         after_s = event.begin.timestamp() - occasion.clock.timestamp()
         for draw in range(DRAWS):
             turnout = draw_turnout(stream(draw, f"arming {event.uid}"), event, season.registry)

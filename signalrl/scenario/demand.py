@@ -85,7 +85,7 @@ def draw_episode(
     midnight_s = 0.0
     if scenario.events is not None:
         season = load_season(scenario)
-        occasion = occasion or draw_occasion(season, scenario.events, scenario.begin_s, seed)
+        occasion = occasion or draw_occasion(scenario, season, seed)
         midnight_s = wall_offset_s(occasion.clock, scenario.begin_s)
         kinds[VISITOR] = scenario.events.vehicle
         window = (scenario.begin_s, scenario.end_s)

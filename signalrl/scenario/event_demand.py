@@ -61,10 +61,9 @@ def load_season(scenario: Scenario) -> Season:
     """Read venues and calendars of a scenario with events; read again only when they change.
 
     Raises:
-        ConfigError: A file is broken, or no event is left.
+        ConfigError: It has no events, a file is broken, or no event is left.
     """
-    events, venues = scenario.events, scenario.venues_file
-    assert events is not None
+    events, venues = _traffic(scenario), scenario.venues_file
     assert venues is not None
     files = (venues, *scenario.calendar_files)
     changed_ns = tuple(path.stat().st_mtime_ns for path in files)
@@ -111,30 +110,37 @@ def _season(
     return Season(registry, events, notes)
 
 
-def draw_occasion(season: Season, traffic: EventTraffic, begin_s: float, seed: int) -> Occasion:
-    """Draw what an episode is about; it begins at a simulated second."""
-    random = stream(seed, "occasion")
+def draw_occasion(scenario: Scenario, season: Season, seed: int) -> Occasion:
+    """Draw what an episode of a scenario with events is about."""
+    traffic, random = _traffic(scenario), stream(seed, "occasion")
     event = season.events[random.integers(len(season.events))]
     phase = traffic.phases[random.integers(len(traffic.phases))]
-    return occasion_of(season, traffic, event, phase, begin_s)
+    return occasion_of(scenario, season, event, phase)
 
 
-def occasion_of(
-    season: Season, traffic: EventTraffic, event: Event, phase: Phase, begin_s: float
-) -> Occasion:
-    """Return the episode of a phase of an event; it begins at a simulated second."""
+def occasion_of(scenario: Scenario, season: Season, event: Event, phase: Phase) -> Occasion:
+    """Return the episode of a phase of an event."""
     anchor = event.begin
     if phase == "egress":
         kind = season.registry.kind(event.kind)
         anchor = later(event.begin, usual_end_s(event, kind))
-    return Occasion(event, phase, later(anchor, -traffic.lead_s[phase] - begin_s))
+    before_s = scenario.begin_s + _traffic(scenario).lead_s[phase]
+    return Occasion(event, phase, later(anchor, -before_s))
 
 
-def events_around(season: Season, first: datetime, last: datetime) -> Iterator[Event]:
-    """Yield the events that may have traffic between two moments."""
-    for event in season.events:
-        if event.begin - _AROUND < last and event.end + _AROUND > first:
-            yield event
+def events_around(
+    season: Season, clock: datetime, begin_s: float, end_s: float
+) -> tuple[Event, ...]:
+    """Return the events that may have traffic between two times.
+
+    Args:
+        season: The events.
+        clock: The time at simulated second 0.
+        begin_s: The earlier time, in simulated s.
+        end_s: The later one.
+    """
+    first, last = later(clock, begin_s) - _AROUND, later(clock, end_s) + _AROUND
+    return tuple(event for event in season.events if event.begin < last and event.end > first)
 
 
 def draw_event_traffic(
@@ -157,8 +163,7 @@ def draw_event_traffic(
     """
     if not _happens(traffic, seed):
         return
-    first, last = (later(occasion.clock, time_s) for time_s in (begin_s, end_s))
-    for event in events_around(season, first, last):
+    for event in events_around(season, occasion.clock, begin_s, end_s):
         after_s = event.begin.timestamp() - occasion.clock.timestamp()
         turnout = realise(season, traffic, event, seed)
         # SUMO takes few signs in a name, and a calendar any.
@@ -173,10 +178,19 @@ def told_of(scenario: Scenario, seed: int) -> str | None:
     """Return what the episode of a seed is about, in words; None where a scenario has no events."""
     if scenario.events is None:
         return None
-    occasion = draw_occasion(load_season(scenario), scenario.events, scenario.begin_s, seed)
+    occasion = draw_occasion(scenario, load_season(scenario), seed)
     if not _happens(scenario.events, seed):
         return f"no event, on {occasion.event.begin:%Y-%m-%d}"
     return f"{occasion.event.title}, {occasion.event.begin:%Y-%m-%d %H:%M}, {occasion.phase}"
+
+
+def _traffic(scenario: Scenario) -> EventTraffic:
+    if scenario.events is None:
+        raise ConfigError(
+            f"{scenario.name}: expected an environment with events (the key events), got one "
+            "without; see docs/events.md on how to add venues and a calendar"
+        )
+    return scenario.events
 
 
 def _happens(traffic: EventTraffic, seed: int) -> bool:

@@ -171,7 +171,7 @@ def _armed(scenario: Scenario, seed: int) -> tuple[tuple[float, float], ...]:
     if scenario.events is None:
         return ((scenario.begin_s, scenario.end_s),)
     season = load_season(scenario)
-    occasion = draw_occasion(season, scenario.events, scenario.begin_s, seed)
+    occasion = draw_occasion(scenario, season, seed)
     recorded_s = [trip.depart_s for trip, _ in read_traffic(scenario)] if scenario.routes else []
     spans = armed_times(scenario, season, occasion, metering.diagram, recorded_s)
     return tuple(span for span in spans if span[0] < scenario.end_s and span[1] > scenario.begin_s)

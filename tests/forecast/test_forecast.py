@@ -18,7 +18,7 @@ from signalrl.cli import main
 from signalrl.errors import ConfigError, NetworkError
 from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
-from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day, season_of
+from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day
 from signalrl.forecast.forecast import PARTS, QUANTILES, Outlook, look_ahead, onset_bins
 from signalrl.forecast.pictures import timeline_figure
 from signalrl.forecast.places import read_map
@@ -36,7 +36,7 @@ NETWORK = scenario_network(SCENARIO)
 SEASON = load_season(SCENARIO)
 assert SCENARIO.events is not None
 EVENT = max(SEASON.events, key=lambda event: event.attendance or 0)
-OCCASION = occasion_of(SEASON, SCENARIO.events, EVENT, "egress", SCENARIO.begin_s)
+OCCASION = occasion_of(SCENARIO, SEASON, EVENT, "egress")
 WINDOW = Window(OCCASION.clock, SCENARIO.begin_s, SCENARIO.end_s)
 DRAWS = 24
 ROADS = read_map(SCENARIO, NETWORK)
@@ -146,7 +146,7 @@ def test_recorded_traffic_is_forecast_around_events_only() -> None:
     with pytest.raises(ConfigError, match=f"expected a day with an event, such as .*got {quiet}"):
         parts_of_day(scenario, season, quiet)
     with pytest.raises(ConfigError, match="expected an environment with events"):
-        season_of(load_scenario("single"))
+        load_season(load_scenario("single"))
 
 
 def test_the_next_day_with_an_event_is_forecast_by_default() -> None:

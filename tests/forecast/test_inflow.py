@@ -53,8 +53,8 @@ def _usual() -> FloatArray:
 def _seeds_of_one_occasion() -> tuple[int, int]:
     season, traffic = load_season(SCENARIO), SCENARIO.events
     assert traffic is not None
-    mine = draw_occasion(season, traffic, 0.0, 1)
-    return 1, next(s for s in range(2, 99) if draw_occasion(season, traffic, 0.0, s) == mine)
+    mine = draw_occasion(SCENARIO, season, 1)
+    return 1, next(s for s in range(2, 99) if draw_occasion(SCENARIO, season, s) == mine)
 
 
 def test_seeds_of_one_occasion_have_one_expectation_and_traffic_of_their_own(

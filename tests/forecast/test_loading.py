@@ -183,7 +183,7 @@ def test_c_and_numpy_load_an_egress_the_same(env: str) -> None:
     season, capacity = load_season(scenario), Capacity(find_movements(scenario_network(scenario)))
     assert scenario.events is not None
     event = max(season.events, key=lambda event: event.attendance or 0)
-    occasion = occasion_of(season, scenario.events, event, "egress", scenario.begin_s)
+    occasion = occasion_of(scenario, season, event, "egress")
     window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
     traffic = draw_traffic(scenario, season.registry, [event], window, 12)
     found = assign(scenario, capacity, traffic, turns=2)

@@ -16,7 +16,7 @@ SCENARIO = load_scenario("arena")
 SEASON = load_season(SCENARIO)
 assert SCENARIO.events is not None
 EVENT = next(event for event in SEASON.events if event.kind == "knockout")
-OCCASION = occasion_of(SEASON, SCENARIO.events, EVENT, "egress", SCENARIO.begin_s)
+OCCASION = occasion_of(SCENARIO, SEASON, EVENT, "egress")
 WINDOW = Window(OCCASION.clock, 0.0, 9000.0)
 EXITS = [f"park_{name}_out" for name in ("e2", "e3", "d4", "e4")]
 
@@ -60,7 +60,7 @@ def test_a_count_that_is_missing_says_nothing() -> None:
 def test_gates_count_the_usual_traffic_too() -> None:
     """Else every evening would look like the largest one; they tell little, but nothing wrong."""
     assert SCENARIO.events is not None
-    occasion = occasion_of(SEASON, SCENARIO.events, EVENT, "ingress", SCENARIO.begin_s)
+    occasion = occasion_of(SCENARIO, SEASON, EVENT, "ingress")
     window = Window(occasion.clock, 0.0, 5400.0)
     forecast, truths = (
         draw_traffic(SCENARIO, SEASON.registry, [EVENT], window, n, n) for n in (200, 8)

@@ -30,7 +30,7 @@ def spans(
     season = load_season(scenario)
     assert scenario.events is not None
     event = season.events[number]
-    occasion = occasion_of(season, scenario.events, event, phase, scenario.begin_s)
+    occasion = occasion_of(scenario, season, event, phase)
     return armed_times(scenario, season, occasion, diagram)
 
 
@@ -76,7 +76,7 @@ def test_recorded_vehicles_fill_a_district_too() -> None:
     scenario = load_scenario("ingolstadt-matchday")
     season = load_season(scenario)
     assert scenario.events is not None
-    occasion = occasion_of(season, scenario.events, season.events[0], "ingress", scenario.begin_s)
+    occasion = occasion_of(scenario, season, season.events[0], "ingress")
     recorded_s = np.linspace(scenario.begin_s, scenario.end_s, 2000)
     diagram = Diagram(200.0, 1500.0)
     assert armed_times(scenario, season, occasion, diagram) == ()
@@ -92,5 +92,5 @@ def test_usual_traffic_arms_on_a_day_without_an_event() -> None:
         scenario = load_scenario("arena", settings={**quiet, **more})
         season = load_season(scenario)
         assert scenario.events is not None
-        occasion = draw_occasion(season, scenario.events, scenario.begin_s, 1)
+        occasion = draw_occasion(scenario, season, 1)
         assert bool(armed_times(scenario, season, occasion, DIAGRAM)) == armed

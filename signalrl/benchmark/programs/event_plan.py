@@ -133,7 +133,7 @@ def evening(
             scenario, site.network, None, (), window, (), bounds, coordinated=coordinated
         )
     season = load_season(scenario)
-    occasion = draw_occasion(season, scenario.events, scenario.begin_s, site.seed)
+    occasion = draw_occasion(scenario, season, site.seed)
     window = replace(window, clock=occasion.clock)
     return plan_evening(
         scenario,

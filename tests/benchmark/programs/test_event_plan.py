@@ -76,8 +76,8 @@ def test_an_evening_without_an_event_has_one_plan(tmp_path: Path) -> None:
 def test_plans_know_the_calendar_and_nothing_of_what_is_drawn(tmp_path: Path, site: Site) -> None:
     season, traffic = load_season(SCENARIO), SCENARIO.events
     assert traffic is not None
-    mine = draw_occasion(season, traffic, 0.0, 1)
-    other = next(s for s in range(2, 99) if draw_occasion(season, traffic, 0.0, s) == mine)
+    mine = draw_occasion(SCENARIO, season, 1)
+    other = next(s for s in range(2, 99) if draw_occasion(SCENARIO, season, s) == mine)
     files = [write(_in(tmp_path / str(seed), site, seed)) for seed in (1, other)]
     assert files[0].read_bytes() == files[1].read_bytes()
 
