@@ -50,6 +50,7 @@ class MeteredPlant(SumoPlant):
     """A running simulation with gates, which a meter runs on its own.
 
     The meter sees what detectors count: vehicles between signals, and before and behind each gate.
+    Before a gate the simulator counts those, too, who find no room on its road yet.
 
     Args:
         simulation: A started SUMO with the roads of gates.

@@ -1,4 +1,4 @@
-"""Runs the preflight over a network file."""
+"""Runs the preflight over a network file, and over the traffic and the gates of a scenario."""
 
 from __future__ import annotations
 
