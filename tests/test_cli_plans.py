@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from signalrl import cli_plans
 from signalrl.cli import main
 from signalrl.cli_plans import COLUMNS
 from signalrl.forecast.days import parts_of_day
@@ -16,11 +17,18 @@ from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
 
 
-def test_writes_the_plans_of_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_writes_the_plans_of_a_day(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From half an hour before the kick-off to a quarter of an hour after the end."""
+    assert (cli_plans.BEFORE_S, cli_plans.AFTER_S) == (3 * 3600.0, 2.5 * 3600.0)
+    monkeypatch.setattr(cli_plans, "BEFORE_S", 1800.0)
+    monkeypatch.setattr(cli_plans, "AFTER_S", 900.0)
     out = tmp_path / "plans"
     assert main(["plans", "arena", "--at", "2026-09-19", "--out", str(out), "--json"]) == 0
     periods = json.loads(capsys.readouterr().out)
-    assert periods[0]["from"] == "2026-09-19 15:30:00"  # three hours before the kick-off
+    assert periods[0]["from"] == "2026-09-19 18:00:00"
+    assert len(periods) > 3
     assert all(a["to"] == b["from"] for a, b in pairwise(periods))
     with (out / "plans.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalrl.benchmark.statistics import (
@@ -73,6 +73,7 @@ def differ(values: Mapping[int, float], reference: Mapping[int, float]) -> Compa
     return found
 
 
+@settings(max_examples=30)
 @given(samples)
 def test_a_difference_turns_with_its_sides(x: np.ndarray) -> None:
     a = dict(enumerate(x.tolist()))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -40,7 +41,9 @@ def site(tmp_path: Path) -> Site:
     return Site(SCENARIO, NETWORK, 1, tmp_path)
 
 
-def _evening(site: Site, late_s: float = 0.0, factor: float = 1.0) -> tuple[Period, ...]:
+@cache
+def _evening(late_s: float = 0.0, factor: float = 1.0) -> tuple[Period, ...]:
+    site = Site(SCENARIO, NETWORK, 1, Path())  # it writes nothing
     return evening(site, late_s, factor, Bounds(), coordinated=False)
 
 
@@ -49,8 +52,8 @@ def _in(folder: Path, site: Site, seed: int) -> Site:
     return replace(site, seed=seed, folder=folder)
 
 
-def test_plans_change_at_the_end_of_the_event_and_each_half_hour_after(site: Site) -> None:
-    periods = _evening(site)
+def test_plans_change_at_the_end_of_the_event_and_each_half_hour_after() -> None:
+    periods = _evening()
     assert [p.begin_s for p in periods] == [0.0, LEAD_S, LEAD_S + 1800.0]
     assert periods[-1].end_s == SCENARIO.end_s
     quiet, busy, _ = (p.volumes_veh_h.sum() for p in periods)
@@ -58,19 +61,19 @@ def test_plans_change_at_the_end_of_the_event_and_each_half_hour_after(site: Sit
     assert any(periods[0].plans[s] != periods[1].plans[s] for s in periods[0].plans)
 
 
-def test_a_calendar_that_errs_moves_the_switch_and_the_traffic(site: Site) -> None:
-    late = _evening(site, late_s=600.0)
+def test_a_calendar_that_errs_moves_the_switch_and_the_traffic() -> None:
+    late = _evening(late_s=600.0)
     assert [p.begin_s for p in late] == [0.0, LEAD_S + 600.0]
-    early = _evening(site, late_s=-300.0)
+    early = _evening(late_s=-300.0)
     assert early[1].begin_s == LEAD_S - 300.0
-    usual, many = _evening(site), _evening(site, factor=1.2)
+    usual, many = _evening(), _evening(factor=1.2)
     assert many[1].volumes_veh_h.sum() > usual[1].volumes_veh_h.sum()
     assert many[0].volumes_veh_h.sum() == pytest.approx(usual[0].volumes_veh_h.sum(), rel=0.05)
 
 
 def test_an_evening_without_an_event_has_one_plan(tmp_path: Path) -> None:
     site = Site(_scenario(probability=0), NETWORK, 1, tmp_path)
-    assert len(_evening(site)) == 1
+    assert len(evening(site, 0.0, 1.0, Bounds(), coordinated=False)) == 1
 
 
 def test_plans_know_the_calendar_and_nothing_of_what_is_drawn(tmp_path: Path, site: Site) -> None:
