@@ -457,11 +457,14 @@ def test_many_events_and_notes_take_no_longer_each(tmp_path: Path) -> None:
     shows = [
         entry.format(word, hour) for word, hour in (("Early", 10), ("Late", 15), ("Night", 20))
     ]
-    lost = [f"LOCATION:Elsewhere\nSUMMARY:{n}\nDTSTART:20260801T180000Z" for n in range(3000)]
-    began = time.thread_time()
-    found = read(ics(tmp_path, *shows, *lost))
-    assert (len(found.events), len(found.notes)) == (3 * 365, 3000)
-    assert time.thread_time() - began < 3
+    taken_s = []
+    for number in (500, 3000):
+        lost = [f"LOCATION:Else\nSUMMARY:{n}\nDTSTART:20260801T180000Z" for n in range(number)]
+        began = time.thread_time()
+        found = read(ics(tmp_path, *shows, *lost))
+        taken_s.append(time.thread_time() - began)
+        assert (len(found.events), len(found.notes)) == (3 * 365, number)
+    assert taken_s[1] < 6 * taken_s[0]  # machines differ, and 36 times is what each with each takes
 
 
 NIGHTS = [
