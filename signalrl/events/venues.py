@@ -9,6 +9,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from datetime import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -239,6 +240,7 @@ class Registry(Strict):
         return f"expected one of {', '.join(known)}, got {name!r}{suggestion(name, known)}"
 
 
+@lru_cache(maxsize=4096)  # the names of venues are asked for once per entry of a calendar
 def folded(text: str) -> str:
     """Return a name without regard to case, white space and forms of letters, for comparing."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

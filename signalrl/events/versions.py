@@ -27,6 +27,8 @@ def current(components: Sequence[Component], judge: Judge) -> list[list[Componen
         components: All entries of a UID, in the order of the file.
         judge: Takes the notes.
     """
+    if len(components) == 1:
+        return [list(components)]
     updates = [c for c in components if "RECURRENCE-ID" in c]
     versions = sorted((c for c in components if "RECURRENCE-ID" not in c), key=_version)
     if not versions:

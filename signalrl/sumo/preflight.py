@@ -155,8 +155,7 @@ def check_core(net: Any, network: Network) -> list[Finding]:
         network: Its signals.
     """
     links = [link for signal in network.signals for link in signal.links if not link.crossing]
-    edge_of = {lane.id: lane.edge for lane in network.lanes}
-    stop_lines = {edge_of[link.from_lane] for link in links}
+    stop_lines = {net.getLane(link.from_lane).getEdge().getID() for link in links}
     left = [net.getLane(link.to_lane).getEdge() for link in links]
     reached: set[str] = set()
     while left:  # onwards from each signal, through joints without one, to the next stop line

@@ -67,7 +67,7 @@ def test_seconds_are_shared_out_whole_and_nobody_gets_less_than_the_least(
     assert all(a[1] >= b[1] - 1 for a in free for b in free if a[0] > b[0])
 
 
-@settings(max_examples=6)
+@settings(max_examples=10)
 @given(seeds, st.sampled_from([20.0, 150.0, 400.0, 1500.0]))
 def test_a_plan_keeps_every_bound_and_serves_everybody(seed: int, veh_h: float) -> None:
     for name, plan in DESIGNER.design(traffic(seed, veh_h)).items():
@@ -95,7 +95,7 @@ def test_all_have_one_cycle_where_it_is_asked_for(seed: int) -> None:
     assert {plan.cycle_s(SIGNALS[name], RULES) for name, plan in plans.items()} == {77}
 
 
-@settings(max_examples=6)
+@settings(max_examples=10)
 @given(seeds, st.integers(0, len(MOVEMENTS) - 1))
 def test_twice_the_traffic_of_a_movement_never_shortens_its_green(seed: int, number: int) -> None:
     volumes = traffic(seed, 150.0)
