@@ -46,13 +46,18 @@ def _leave_a_folder(told: Path) -> None:
     time.sleep(60.0)
 
 
-def test_what_was_killed_leaves_no_folder_behind(tmp_path: Path) -> None:
+def test_what_was_killed_leaves_no_folder_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "tmp"
+    ours.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(ours))
     tasks = [tmp_path / "told", tmp_path / "missing" / "told"]
     with pytest.raises(SimulationError, match="it failed"):
         list(run_fresh(_leave_a_folder, tasks, 2))
     if tasks[0].is_file():  # else it was killed before it had a folder
         assert not Path(tasks[0].read_text()).exists()
-    assert not list(Path(tempfile.gettempdir()).glob("signalrl-fresh-*"))
+    assert not list(ours.iterdir())
 
 
 def test_what_still_runs_ends_with_the_caller() -> None:
