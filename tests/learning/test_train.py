@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,17 +33,35 @@ ROOT = Path(__file__).parents[2]
 ROWS = 2 * 60  # two workers, five minutes, one signal
 
 
-@pytest.fixture
-def config(tmp_path):
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
     return TrainConfig.model_validate(
         {
-            "scenario": str(short_folder(tmp_path / "short")),
+            "scenario": str(short_folder(tmp_path_factory.mktemp("scenario") / "short")),
             "timesteps": 4 * ROWS,
             "workers": 2,
             "policy": {"averaging": 0.9},
             "ppo": {"rows_per_update": 60, "batch_size": 30},
         }
     )
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    """A run that nobody changes."""
+    return train(config, tmp_path_factory.mktemp("whole") / "run")
+
+
+@pytest.fixture(scope="module")
+def _brief(config, tmp_path_factory):
+    once = config.model_copy(update={"timesteps": ROWS})
+    return train(once, tmp_path_factory.mktemp("brief") / "run")
+
+
+@pytest.fixture
+def brief(_brief, tmp_path):
+    """A run of one episode for each worker, to do with as one likes."""
+    return shutil.copytree(_brief, tmp_path / "brief")
 
 
 def curve(run):
@@ -55,17 +74,15 @@ def weights(run):
     return torch.cat([p.detach().flatten() for p in policy.parameters()])
 
 
-def test_a_run_leaves_all_that_it_was_made_of(config, tmp_path):
-    run = train(config, tmp_path / "run")
-    assert TrainConfig.model_validate(yaml.safe_load((run / "config.yaml").read_text())) == config
-    assert "torch" in (run / "versions.json").read_text()
-    assert len(curve(run)) == 8
-    assert read_progress(latest_checkpoint(run)).timesteps == 4 * ROWS
-    assert list((run / "tensorboard").glob("events*"))
+def test_a_run_leaves_all_that_it_was_made_of(config, whole):
+    assert TrainConfig.model_validate(yaml.safe_load((whole / "config.yaml").read_text())) == config
+    assert "torch" in (whole / "versions.json").read_text()
+    assert len(curve(whole)) == 8
+    assert read_progress(latest_checkpoint(whole)).timesteps == 4 * ROWS
+    assert list((whole / "tensorboard").glob("events*"))
 
 
-def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(config, tmp_path):
-    whole = train(config, tmp_path / "whole")
+def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(config, whole, tmp_path):
     script = (
         "import sys, yaml\nfrom pathlib import Path\n"
         "from signalrl.learning.config import TrainConfig\n"
@@ -97,12 +114,11 @@ def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(config, tmp_path):
     assert curve(killed) == curve(whole)
 
 
-def test_a_training_starts_from_what_another_one_has_learned(config, tmp_path):
-    first = train(config, tmp_path / "first")
-    learned = load_policy(first)[2]
+def test_a_training_starts_from_what_another_one_has_learned(config, whole, tmp_path):
+    learned = load_policy(whole)[2]
     still = {"learning_rate": 1e-12, "final_learning_rate": 1e-12}
     ppo = config.ppo.model_copy(update=still)
-    on = config.model_copy(update={"start_from": str(first), "ppo": ppo, "timesteps": ROWS})
+    on = config.model_copy(update={"start_from": str(whole), "ppo": ppo, "timesteps": ROWS})
     second = load_policy(train(on, tmp_path / "second"))[2]
     for part in ("learned", "critic"):
         a, b = (getattr(policy, part).state_dict() for policy in (learned, second))
@@ -113,21 +129,19 @@ def test_a_training_starts_from_what_another_one_has_learned(config, tmp_path):
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_still_starts_from_the_other(
-    config, tmp_path
+    config, whole, tmp_path
 ):
-    first = train(config, tmp_path / "first")
-    on = config.model_copy(update={"start_from": str(first)})
-    whole = train(on, tmp_path / "whole")
+    on = config.model_copy(update={"start_from": str(whole)})
+    second = train(on, tmp_path / "second")
     killed = tmp_path / "killed"
     killed.mkdir()
-    (killed / "config.yaml").write_text((whole / "config.yaml").read_text())
-    assert torch.equal(weights(train(on, killed, resume=True)), weights(whole))
+    (killed / "config.yaml").write_text((second / "config.yaml").read_text())
+    assert torch.equal(weights(train(on, killed, resume=True)), weights(second))
 
 
-def test_a_run_to_start_from_has_the_same_kind_of_network(config, tmp_path):
-    first = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "first")
+def test_a_run_to_start_from_has_the_same_kind_of_network(config, brief, tmp_path):
     wide = config.policy.model_copy(update={"hidden": 32})
-    on = config.model_copy(update={"start_from": str(first), "policy": wide})
+    on = config.model_copy(update={"start_from": str(brief), "policy": wide})
     with pytest.raises(ConfigError, match=r"network has hidden 32, .* got one with hidden 64, "):
         train(on, tmp_path / "second")
     with pytest.raises(ConfigError, match=r"expected a run folder of signalrl train"):
@@ -135,18 +149,19 @@ def test_a_run_to_start_from_has_the_same_kind_of_network(config, tmp_path):
     assert not (tmp_path / "second").exists()
 
 
-def test_what_leaves_a_training_is_the_average_of_its_last_weights(config, tmp_path):
-    def learned(averaging, name):
-        policy = config.policy.model_copy(update={"averaging": averaging})
-        run = train(config.model_copy(update={"policy": policy}), tmp_path / name)
+def test_what_leaves_a_training_is_the_average_of_its_last_weights(config, whole, tmp_path):
+    def learned(run):
         policy = PPO.load(latest_checkpoint(run) / "model.zip", device="cpu").policy
         return [
             torch.cat([p.flatten() for p in m.parameters()]).detach()
             for m in (policy.scorer, policy.learned)
         ]
 
-    last, plain = learned(0.0, "plain")
-    now, mean = learned(0.9, "averaged")
+    as_they_are = config.policy.model_copy(update={"averaging": 0.0})
+    last, plain = learned(
+        train(config.model_copy(update={"policy": as_they_are}), tmp_path / "run")
+    )
+    now, mean = learned(whole)
     assert torch.equal(last, plain)
     assert torch.equal(last, now), "averaging changes nothing in the training"
     assert 0 < (mean - now).norm() < now.norm()
@@ -161,22 +176,20 @@ def test_settings_take_the_place_of_the_scenario_s_own(config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_is_never_overwritten_nor_resumed_with_another_configuration(config, tmp_path):
-    run = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "run")
+def test_a_run_is_never_overwritten_nor_resumed_with_another_configuration(config, brief, tmp_path):
     with pytest.raises(ConfigError, match="--resume"):
-        train(config, run)
+        train(config, brief)
     with pytest.raises(ConfigError, match=r"seed \(1, now 9\); only timesteps may change"):
-        train(config.model_copy(update={"seed": 9}), run, resume=True)
+        train(config.model_copy(update={"seed": 9}), brief, resume=True)
     with pytest.raises(ConfigError, match="to resume"):
         train(config, tmp_path / "nowhere", resume=True)
 
 
 @pytest.mark.parametrize("name", ["model.zip", "random.pt", "progress.json"])
-def test_a_damaged_checkpoint_is_named(config, tmp_path, name):
-    run = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "run")
-    (latest_checkpoint(run) / name).write_bytes(b"")
+def test_a_damaged_checkpoint_is_named(config, brief, name):
+    (latest_checkpoint(brief) / name).write_bytes(b"")
     with pytest.raises(TrainingError, match=r"whole checkpoint in .*remove that folder"):
-        train(config, run, resume=True)
+        train(config, brief, resume=True)
 
 
 def test_an_hour_in_which_nobody_drives_is_an_episode(tmp_path):
@@ -212,10 +225,9 @@ def test_a_training_whose_every_episode_fails_ends_with_the_reason(tmp_path):
         train(config, tmp_path / "run")
 
 
-def test_a_broken_checkpoint_of_a_killed_save_is_passed_over(config, tmp_path):
-    run = train(config.model_copy(update={"timesteps": ROWS}), tmp_path / "run")
-    (run / "checkpoints" / "999999999999").mkdir()
-    assert read_progress(latest_checkpoint(run)).timesteps == ROWS
+def test_a_broken_checkpoint_of_a_killed_save_is_passed_over(brief):
+    (brief / "checkpoints" / "999999999999").mkdir()
+    assert read_progress(latest_checkpoint(brief)).timesteps == ROWS
 
 
 @pytest.mark.parametrize(
