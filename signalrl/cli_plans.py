@@ -14,7 +14,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from signalrl.benchmark.programs.event_plan import fixed_logics
-from signalrl.benchmark.programs.logic import write_logics
 from signalrl.errors import ConfigError
 from signalrl.events.turnout import usual_end_s
 from signalrl.files import make_folder
@@ -26,6 +25,7 @@ from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import Season, events_around, later, load_season
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.logic import write_logics
 
 BEFORE_S, AFTER_S = 3.0 * 3600.0, 2.5 * 3600.0
 """How long before the first event of the day plans begin, and how long after the last they end."""

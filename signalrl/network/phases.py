@@ -154,6 +154,12 @@ def phase_shown(phases: Sequence[str], state: str) -> int | None:
     return next((i for i, phase in enumerate(phases) if greens(phase) == shown), None)
 
 
+def phases_of_steps(signal: Signal) -> list[int | None]:
+    """Return which phase each step of the stored program shows; None where it is on the way."""
+    states = [phase.state for phase in signal.phases]
+    return [phase_shown(states, step.state) for step in signal.program.steps]
+
+
 def conflicting_greens(state: str, foes: BoolArray) -> list[tuple[int, int]]:
     """Return the pairs of positions that conflict and both show a protected green."""
     protected = [i for i, letter in enumerate(state) if letter == "G"]

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalrl.benchmark.programs.logic import Logic, Step, phases_of_steps, write_logics
 from signalrl.benchmark.programs.site import Site
 from signalrl.benchmark.programs.skipping import skipping_logic
 from signalrl.network.model import Network, Signal
+from signalrl.network.phases import phases_of_steps
 from signalrl.network.timing import TimingRules
 from signalrl.network.timing import min_green_s as shortest_green_s
+from signalrl.sumo.logic import Logic, Step, write_logics
 
 PROGRAM = "signalrl-actuated"
 MIN_GREEN_S = 5.0

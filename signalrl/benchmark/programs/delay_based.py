@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from signalrl.benchmark.programs.logic import Logic, Step, phases_of_steps, write_logics
 from signalrl.benchmark.programs.site import Site
 from signalrl.network.model import Signal
+from signalrl.network.phases import phases_of_steps
 from signalrl.network.timing import TimingRules
 from signalrl.network.timing import min_green_s as shortest_green_s
+from signalrl.sumo.logic import Logic, Step, write_logics
 
 PROGRAM = "signalrl-delay-based"
 MIN_TIME_LOSS_S = 5.0

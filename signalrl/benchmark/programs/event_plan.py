@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from signalrl.benchmark.programs.actuated import Actuation
-from signalrl.benchmark.programs.logic import Logic, Step, write_logics
 from signalrl.benchmark.programs.site import Site
 from signalrl.benchmark.programs.skipping import Setting, skipping_logic
 from signalrl.forecast.evening import Period, events_of, plan_evening
@@ -22,6 +21,7 @@ from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
 from signalrl.network.timing import TimingRules
 from signalrl.scenario.event_demand import draw_occasion, load_season
+from signalrl.sumo.logic import Logic, Step, write_logics
 
 PROGRAM = "signalrl-event-plan"
 ACTUATED_PROGRAM = "signalrl-event-plan-actuated"

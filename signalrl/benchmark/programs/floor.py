@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from signalrl.benchmark.programs.logic import Logic, Step, write_logics
 from signalrl.benchmark.programs.site import Site
+from signalrl.sumo.logic import Logic, Step, write_logics
 
 PROGRAM = "signalrl-floor"
 FOR_EVER_S = 1_000_000.0

@@ -31,12 +31,12 @@ from itertools import permutations
 from pathlib import Path
 
 from signalrl.benchmark.programs.actuated import Actuation
-from signalrl.benchmark.programs.logic import Logic, Step, write_logics
 from signalrl.benchmark.programs.site import Site
 from signalrl.errors import ConfigError
 from signalrl.network.model import Link, Signal
 from signalrl.network.phases import conflicting_greens
 from signalrl.network.timing import GREEN, TimingRules, required_red_s, required_yellow_s
+from signalrl.sumo.logic import Logic, Step, write_logics
 
 logger = logging.getLogger(__name__)
 PROGRAM = "signalrl-nema"

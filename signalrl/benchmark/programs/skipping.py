@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from signalrl.benchmark.programs.logic import Detector, Logic, Step
 from signalrl.control.measurement import VEHICLE_SPACE_M
 from signalrl.network.model import Network, Signal
 from signalrl.network.timing import (
@@ -28,6 +27,7 @@ from signalrl.network.timing import (
     transition,
     walk_clearance_s,
 )
+from signalrl.sumo.logic import Detector, Logic, Step
 
 if TYPE_CHECKING:
     from signalrl.benchmark.programs.actuated import Actuation

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from signalrl.benchmark.programs.logic import Logic, logic_element
 from signalrl.benchmark.programs.site import Site
+from signalrl.sumo.logic import Logic, logic_element
 from signalrl.sumo.programs import GZIP_MAGIC
 from signalrl.sumo.tools import run_program
 

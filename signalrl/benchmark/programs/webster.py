@@ -15,17 +15,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from signalrl.benchmark.programs.logic import (
-    Logic,
-    Step,
-    phases_of_steps,
-    write_logics,
-)
 from signalrl.benchmark.programs.site import Site
 from signalrl.benchmark.programs.tools import network_with, routed_vehicles
 from signalrl.network.model import Signal
+from signalrl.network.phases import phases_of_steps
 from signalrl.network.timing import GREEN
 from signalrl.network.timing import min_green_s as shortest_s
+from signalrl.sumo.logic import Logic, Step, write_logics
 from signalrl.sumo.tools import run_script
 
 PROGRAM = "signalrl-webster"

@@ -1,4 +1,4 @@
-"""Signal programs as SUMO's additional files take them."""
+"""Writes signal programs as SUMO's additional files take them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
-
-from signalrl.network.model import Signal
-from signalrl.network.phases import phase_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +94,6 @@ def logic_element(logic: Logic) -> ET.Element:
         duration = _text(step.duration_s)
         ET.SubElement(element, "phase", {"duration": duration, **settings}, state=step.state)
     return element
-
-
-def phases_of_steps(signal: Signal) -> list[int | None]:
-    """Return which phase each step of the stored program shows; None where it is on the way."""
-    states = [phase.state for phase in signal.phases]
-    return [phase_shown(states, step.state) for step in signal.program.steps]
 
 
 def _loop(detector: Detector) -> ET.Element:
