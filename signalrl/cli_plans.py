@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from signalrl.benchmark.programs.event_plan import fixed_logics
 from signalrl.errors import ConfigError
 from signalrl.events.turnout import usual_end_s
 from signalrl.files import make_folder
 from signalrl.forecast.days import Part, knows_all_hours, parts_of_day, with_calendars
 from signalrl.forecast.evening import Period, plan_evening
+from signalrl.forecast.switching import fixed_logics
 from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
 from signalrl.scenario.catalog import load_scenario

@@ -1,13 +1,17 @@
-"""Unrolls the plans of an evening into one sequence of states, with every change cleared."""
+"""Unrolls the plans of an evening into one program for each signal, with every change cleared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from signalrl.forecast.evening import Period
 from signalrl.forecast.plans import SignalPlan, apportion, change_s
-from signalrl.network.model import Signal
+from signalrl.network.model import Network, Signal
 from signalrl.network.timing import TimingRules, lasting_green_s, transition
+from signalrl.sumo.logic import Logic, Step
+
+PROGRAM = "signalrl-event-plan"
 
 
 class Shown(NamedTuple):
@@ -15,6 +19,17 @@ class Shown(NamedTuple):
 
     state: str
     duration_s: int
+
+
+def fixed_logics(network: Network, rules: TimingRules, periods: Sequence[Period]) -> list[Logic]:
+    """Return plans as one long program for each signal, from the first period to the last."""
+    logics = []
+    for signal in network.signals:
+        plans = [(period.begin_s, period.plans[signal.id]) for period in periods]
+        shown = unroll(signal, plans, periods[-1].end_s, rules)
+        steps = tuple(Step(state, float(duration_s)) for state, duration_s in shown)
+        logics.append(Logic(signal.id, "static", PROGRAM, steps, periods[0].begin_s))
+    return logics
 
 
 def unroll(

@@ -6,7 +6,6 @@ day; they know nothing of the traffic that is drawn. See :mod:`signalrl.forecast
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +15,11 @@ from signalrl.benchmark.programs.site import Site
 from signalrl.benchmark.programs.skipping import Setting, skipping_logic
 from signalrl.forecast.evening import Period, events_of, plan_evening
 from signalrl.forecast.plans import GATE, MAX_CYCLE_S, MIN_CYCLE_S, Bounds
-from signalrl.forecast.switching import unroll
+from signalrl.forecast.switching import fixed_logics
 from signalrl.forecast.traffic import Window
-from signalrl.network.model import Network
-from signalrl.network.timing import TimingRules
 from signalrl.scenario.event_demand import draw_occasion, load_season
-from signalrl.sumo.logic import Logic, Step, write_logics
+from signalrl.sumo.logic import write_logics
 
-PROGRAM = "signalrl-event-plan"
 ACTUATED_PROGRAM = "signalrl-event-plan-actuated"
 ACTUATED_CYCLE_S = 120.0
 HEADROOM = 2.0
@@ -63,17 +59,6 @@ def write(
     periods = evening(site, late_s, attendance_factor, bounds, coordinated=coordinated)
     logics = fixed_logics(site.network, site.scenario.timing, periods)
     return write_logics(logics, site.folder / "event-plan.add.xml")
-
-
-def fixed_logics(network: Network, rules: TimingRules, periods: Sequence[Period]) -> list[Logic]:
-    """Return plans as one long program for each signal, from the first period to the last."""
-    logics = []
-    for signal in network.signals:
-        plans = [(period.begin_s, period.plans[signal.id]) for period in periods]
-        shown = unroll(signal, plans, periods[-1].end_s, rules)
-        steps = tuple(Step(state, float(duration_s)) for state, duration_s in shown)
-        logics.append(Logic(signal.id, "static", PROGRAM, steps, periods[0].begin_s))
-    return logics
 
 
 def write_actuated(
