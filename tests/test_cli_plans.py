@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from signalrl import cli_plans
 from signalrl.cli import main
 from signalrl.cli_plans import COLUMNS
+from signalrl.forecast import day_plans
 from signalrl.forecast.days import parts_of_day
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
@@ -21,9 +21,9 @@ def test_writes_the_plans_of_a_day(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From half an hour before the kick-off to a quarter of an hour after the end."""
-    assert (cli_plans.BEFORE_S, cli_plans.AFTER_S) == (3 * 3600.0, 2.5 * 3600.0)
-    monkeypatch.setattr(cli_plans, "BEFORE_S", 1800.0)
-    monkeypatch.setattr(cli_plans, "AFTER_S", 900.0)
+    assert (day_plans.BEFORE_S, day_plans.AFTER_S) == (3 * 3600.0, 2.5 * 3600.0)
+    monkeypatch.setattr(day_plans, "BEFORE_S", 1800.0)
+    monkeypatch.setattr(day_plans, "AFTER_S", 900.0)
     out = tmp_path / "plans"
     assert main(["plans", "arena", "--at", "2026-09-19", "--out", str(out), "--json"]) == 0
     periods = json.loads(capsys.readouterr().out)
