@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from signalrl.errors import ConfigError
+from signalrl.events.clocks import in_zone, later
 from signalrl.events.event import Event
 from signalrl.events.venues import Location, Registry, folded
 
@@ -220,12 +221,12 @@ class Judge:
         if end is None and length_s is None:
             self.note(name, f"expected an end, got none; taken as {length} after the beginning")
         if days == 1:
-            return [(begin, shifted(begin, length) if end is None else end)]
+            return [(begin, later(begin, length.total_seconds()) if end is None else end)]
         self.note(name, f"goes on for {days} days; taken as an event on each of them")
         dates = [begin.date() + timedelta(days=day) for day in range(days)]
         begins = [_on(day, begin.time(), zone) for day in dates]
         if end is None:
-            return [(begin, shifted(begin, length)) for begin in begins]
+            return [(begin, later(begin, length.total_seconds())) for begin in begins]
         nights = timedelta(days=int(end.time() <= begin.time()))
         ends = [_on(day + nights, end.time(), zone) for day in dates]
         return list(zip(begins, ends, strict=True))
@@ -265,21 +266,6 @@ def _without_midnights(entry: Entry, zone: tzinfo) -> Entry:
 
 def _on(day: date, clock: time, zone: tzinfo) -> datetime:
     return in_zone(datetime.combine(day, clock), zone)
-
-
-def in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    """Return a moment in a zone; one without a zone is taken as a time of it.
-
-    Of a time that a night of daylight saving has twice the first is meant, and one that it skips
-    is as long after midnight as the clocks of before say (RFC 5545, 3.3.5).
-    """
-    aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=zone)
-    return datetime.fromtimestamp(aware.timestamp(), zone)
-
-
-def shifted(moment: datetime, by: timedelta) -> datetime:
-    """Return the moment when this much time has passed, in the same zone."""
-    return datetime.fromtimestamp(moment.timestamp() + by.total_seconds(), moment.tzinfo)
 
 
 def clean(text: str) -> str:

@@ -21,7 +21,8 @@ from icalendar.prop import vDDDLists, vDDDTypes
 from icalendar.timezone import tzp
 
 from signalrl.errors import ConfigError
-from signalrl.events.entries import Entry, Judge, SkippedError, shifted
+from signalrl.events.clocks import later
+from signalrl.events.entries import Entry, Judge, SkippedError
 from signalrl.events.ics_lines import of_events
 from signalrl.events.rules import as_utc, bound, listed
 from signalrl.events.venues import Location
@@ -352,9 +353,9 @@ def _end(source: Component, event: Component) -> datetime | date | None:
         return last
     length = _length(source)
     if length is None or "DURATION" not in source:
-        return None if length is None else shifted(begin, length)
+        return None if length is None else later(begin, length.total_seconds())
     days = timedelta(days=length.days)
-    return shifted(begin + days, length - days)
+    return later(begin + days, (length - days).total_seconds())
 
 
 def _length(event: Component) -> timedelta | None:

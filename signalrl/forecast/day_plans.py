@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from signalrl.errors import ConfigError
+from signalrl.events.clocks import later
 from signalrl.events.event import Event
 from signalrl.events.turnout import usual_end_s
 from signalrl.forecast.days import Part, knows_all_hours, parts_of_day
@@ -16,7 +17,7 @@ from signalrl.forecast.switching import fixed_logics
 from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
 from signalrl.network.timing import TimingRules
-from signalrl.scenario.event_demand import Season, events_around, later
+from signalrl.scenario.event_demand import Season, events_around
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.logic import Logic
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from signalrl.events.clocks import later
 from signalrl.events.event import Event
 from signalrl.events.turnout import expected_people
 from signalrl.events.venues import Registry
@@ -19,7 +20,7 @@ from signalrl.forecast.plans import Bounds, Designer, SignalPlan
 from signalrl.forecast.traffic import KINDS, Traffic, Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.network.model import Network
-from signalrl.scenario.event_demand import Season, events_around, later
+from signalrl.scenario.event_demand import Season, events_around
 from signalrl.scenario.schema import Scenario
 
 FloatArray = npt.NDArray[np.float64]

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from signalrl.errors import ConfigError
+from signalrl.events.clocks import later
 from signalrl.events.event import Event
 from signalrl.events.turnout import Trips, draw_turnout
 from signalrl.events.venues import Registry
 from signalrl.scenario.demand import profile_factors
 from signalrl.scenario.demand_schema import Phase
-from signalrl.scenario.event_demand import later, wall_offset_s
+from signalrl.scenario.event_demand import wall_offset_s
 from signalrl.scenario.schema import Scenario
 from signalrl.scenario.streams import stream
 from signalrl.sumo.ways import read_traffic

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from signalrl.errors import ConfigError
 from signalrl.events.calendar import read_calendars
+from signalrl.events.clocks import later
 from signalrl.events.entries import Note
 from signalrl.events.event import Event
 from signalrl.events.turnout import Trips, Turnout, draw_turnout, usual_end_s
@@ -213,11 +214,6 @@ def wall_offset_s(clock: datetime, begin_s: float) -> float:
     wall = later(clock, begin_s)
     passed = timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second)
     return passed.total_seconds() - begin_s
-
-
-def later(moment: datetime, seconds: float) -> datetime:
-    """Return the moment some s later, in the same zone; clocks may have been changed between."""
-    return datetime.fromtimestamp(moment.timestamp() + seconds, moment.tzinfo)
 
 
 def _vehicles(label: str, trips: Trips, after_s: float) -> Iterator[Vehicle]:

@@ -15,12 +15,13 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from signalrl.errors import ConfigError
+from signalrl.events.clocks import later
 from signalrl.events.event import Event
 from signalrl.events.history import COLUMNS, edges_of
 from signalrl.events.turnout import usual_end_s
 from signalrl.events.venues import Registry
 from signalrl.scenario.demand import draw_episode
-from signalrl.scenario.event_demand import Occasion, later, load_season
+from signalrl.scenario.event_demand import Occasion, load_season
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.episode import demand_options, sumo_options
 from signalrl.sumo.process import Simulation

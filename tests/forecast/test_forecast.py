@@ -16,6 +16,7 @@ import pytest
 
 from signalrl.cli import main
 from signalrl.errors import ConfigError, NetworkError
+from signalrl.events.clocks import later
 from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day
@@ -27,7 +28,7 @@ from signalrl.forecast.report import DayForecast
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.event_demand import later, load_season, occasion_of
+from signalrl.scenario.event_demand import load_season, occasion_of
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.ways import Trip, find_ways
 
