@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -257,9 +257,52 @@ def outlook(
     per_part = round(part_s / traffic.window.step_s)
     skipped = round(before_s / part_s)
     parts = skipped + window.steps // (per_part * PARTS) * PARTS
+    whole = _load_parts(capacity, found, traffic, parts, part_s)
+    random = stream(traffic.seed, "forecast errors")
+    of_demand, of_waiting = (
+        np.exp(error * random.standard_normal((1, *whole.left.shape[1:]))).astype(np.float32)
+        for error in (DEMAND_ERROR, QUEUE_ERROR)
+    )
+    turning = found.turning
+    periods = turning.period_of[::per_part][:parts]
+    lanes_veh_h = found.lanes_veh_s * 3600.0 * UTILISED
+    steady_s = steady_delay_s(capacity, turning, found.parts, lanes_veh_h).astype(np.float32)
+    phases = traffic.phases(per_part)[:parts]
+    taught = None if corrections is None else corrections.factors(capacity.approaches, phases)
+    waiting = _waiting(whole, steady_s[periods] / np.float32(part_s), of_waiting, taught)
+    left, judged = whole.left[skipped:], waiting.judged[skipped:]
+    counted = _counted(merged(whole.arrived[skipped:], mean=False), of_demand, random)
+    served_veh_h = UTILISED * capacity.of_approaches(turning.flows.sum(axis=1))
+    streets = np.unique(turning.hop_approach)
+    return Outlook(
+        window=window,
+        bin_s=bin_s,
+        approaches=capacity.approaches,
+        storage=turning.storage,
+        capacity_veh_h=served_veh_h[periods[skipped::PARTS]],
+        demand_veh_h=counted * (3600.0 / bin_s),
+        wanting=_wanting(waiting, counted, skipped),
+        left=merged(left, mean=False),
+        queue=merged(waiting.queue[skipped:], mean=True),
+        outside=merged(waiting.outside[skipped:], mean=True),
+        judged=merged(judged, mean=True),
+        onset_s=onset_bins(judged, left, part_s) * part_s,
+        phases=phases[skipped:],
+        part_s=part_s,
+        accumulation=whole.inside[skipped:, streets].sum(axis=1),
+        outflow_veh_h=whole.ended[skipped:].sum(axis=1) * (3600.0 / part_s),
+        parking=traffic.parking,
+    )
+
+
+def _load_parts(
+    capacity: Capacity, found: Assignment, traffic: Traffic, parts: int, part_s: float
+) -> Loading:
+    """Load the network with all draws from the first visitors on, and with a few before."""
+    per_part = round(part_s / traffic.window.step_s)
     shape = (parts, len(capacity.approaches), traffic.draws)
     whole = Loading(*(np.zeros(shape, np.float32) for _ in range(6)))
-    first = min(_first_busy(traffic, per_part), parts)
+    first = min([parts, *(int(one.step.min()) // per_part for one in traffic.crowds.values())])
     if first > 0:
         few = min(_QUIET_DRAWS, traffic.draws)
         quiet = _load(capacity, found, traffic, range(first * per_part), per_part, few, spread=0.0)
@@ -272,60 +315,7 @@ def outlook(
         busy = _load(capacity, found, traffic, steps, per_part, traffic.draws, SPREAD)
         for part, of_all in zip(busy.arrays, whole.arrays, strict=True):
             of_all[first:] = part[first - before :]
-    turning = found.turning
-    periods = turning.period_of[::per_part][:parts]
-    lanes_veh_h = found.lanes_veh_s * 3600.0 * UTILISED
-    steady_s = steady_delay_s(capacity, turning, found.parts, lanes_veh_h).astype(np.float32)
-    random = stream(traffic.seed, "forecast errors")
-    wrong, waiting = (
-        np.exp(error * random.standard_normal((1, *shape[1:]))).astype(np.float32)
-        for error in (DEMAND_ERROR, QUEUE_ERROR)
-    )
-    queue = whole.left * (steady_s[periods, :, None] / np.float32(part_s))
-    queue += whole.queue
-    queue *= waiting
-    standing = whole.queue
-    standing *= waiting
-    outside = whole.outside
-    outside *= waiting
-    judged = queue + outside
-    phases = traffic.phases(per_part)[:parts]
-    if corrections is not None:
-        of_waiting, of_problems = corrections.factors(capacity.approaches, phases)
-        judged *= of_problems[:, :, None]
-        for one in (queue, standing, outside):
-            one *= of_waiting[:, :, None]
-    last = np.arange(skipped + PARTS - 1, parts, PARTS)  # of each bin
-    stood = standing[np.maximum(last - PARTS, 0)]
-    if not skipped:
-        stood[0] = 0.0
-    still_outside = outside[last]
-    judged, queue, outside = judged[skipped:], queue[skipped:], outside[skipped:]
-    arrived, left = whole.arrived[skipped:], whole.left[skipped:]
-    counted = merged(arrived, mean=False) * wrong
-    counted += np.sqrt(counted) * random.standard_normal(counted.shape)
-    counted = np.maximum(counted, 0.0)
-    volumes = turning.flows.sum(axis=1)
-    inside, ended = whole.inside[skipped:], whole.ended[skipped:]
-    return Outlook(
-        window,
-        bin_s,
-        capacity.approaches,
-        turning.storage,
-        UTILISED * capacity.of_approaches(volumes)[periods[skipped::PARTS]],
-        counted * (3600.0 / bin_s),
-        stood + counted + still_outside,
-        merged(left, mean=False),
-        merged(queue, mean=True),
-        merged(outside, mean=True),
-        merged(judged, mean=True),
-        onset_bins(judged, left, part_s) * part_s,
-        phases[skipped:],
-        part_s,
-        inside[:, np.unique(turning.hop_approach)].sum(axis=1),
-        ended.sum(axis=1) * (3600.0 / part_s),
-        traffic.parking,
-    )
+    return whole
 
 
 def _load(
@@ -337,8 +327,7 @@ def _load(
     draws: int,
     spread: float,
 ) -> Loading:
-    lanes = (len(capacity.lanes), draws)
-    noise = stream(traffic.seed, "forecast capacity").standard_normal(lanes)
+    noise = stream(traffic.seed, "forecast capacity").standard_normal((len(capacity.lanes), draws))
     return load(
         capacity,
         found.turning,
@@ -351,9 +340,61 @@ def _load(
     )
 
 
-def _first_busy(traffic: Traffic, per_bin: int) -> int:
-    """Return the bin in which the first visitors are on the road; behind the last, if none are."""
-    bins = traffic.window.steps // per_bin
-    return min(
-        (int(crowd.step.min()) // per_bin for crowd in traffic.crowds.values()), default=bins
-    )
+class _Waiting(NamedTuple):
+    """Vehicles that wait at the approaches, each array ``(parts, approaches, draws)``.
+
+    Attributes:
+        queue: Delayed at the stop line, by red and by others.
+        standing: Those of them who wait because more came than could leave.
+        outside: They wait for room to enter.
+        judged: Queue and outside, by which it is judged whether there is a problem.
+    """
+
+    queue: FloatArray
+    standing: FloatArray
+    outside: FloatArray
+    judged: FloatArray
+
+
+def _waiting(
+    whole: Loading,
+    steady: FloatArray,
+    error: FloatArray,
+    taught: tuple[FloatArray, FloatArray] | None,
+) -> _Waiting:
+    """Return who waits, in the arrays of the loading, which are large and change.
+
+    Args:
+        whole: What happened at the approaches, all errors left out.
+        steady: Vehicles that the mean traffic has waiting anyway, per vehicle that passes in a
+            part, ``(parts, approaches)``.
+        error: Factor on all who wait, ``(1, approaches, draws)``.
+        taught: Factors of past evenings on them and for problems, ``(parts, approaches)`` each.
+    """
+    queue = whole.left * steady[:, :, None]
+    queue += whole.queue
+    for waiting in (queue, whole.queue, whole.outside):
+        waiting *= error
+    judged = queue + whole.outside
+    if taught is not None:
+        of_waiting, of_problems = taught
+        judged *= of_problems[:, :, None]
+        for waiting in (queue, whole.queue, whole.outside):
+            waiting *= of_waiting[:, :, None]
+    return _Waiting(queue, whole.queue, whole.outside, judged)
+
+
+def _counted(coming: FloatArray, error: FloatArray, random: np.random.Generator) -> FloatArray:
+    """Return what detectors count of vehicles that come, which is 0 at least."""
+    counted = coming * error
+    counted += np.sqrt(counted) * random.standard_normal(counted.shape)
+    return np.maximum(counted, 0.0)
+
+
+def _wanting(waiting: _Waiting, counted: FloatArray, skipped: int) -> FloatArray:
+    """Return who wants to pass in each bin; see :class:`Outlook`."""
+    last = np.arange(skipped + PARTS - 1, len(waiting.queue), PARTS)  # of each bin
+    stood = waiting.standing[np.maximum(last - PARTS, 0)]
+    if not skipped:
+        stood[0] = 0.0
+    return stood + counted + waiting.outside[last]
