@@ -11,7 +11,7 @@ import pytest
 
 from signalrl.cli import main
 from signalrl.cli_plans import COLUMNS
-from signalrl.forecast import day_plans
+from signalrl.forecast import day_plans, evening
 from signalrl.forecast.days import parts_of_day
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
@@ -24,6 +24,8 @@ def test_writes_the_plans_of_a_day(
     assert (day_plans.BEFORE_S, day_plans.AFTER_S) == (3 * 3600.0, 2.5 * 3600.0)
     monkeypatch.setattr(day_plans, "BEFORE_S", 1800.0)
     monkeypatch.setattr(day_plans, "AFTER_S", 900.0)
+    monkeypatch.setattr(evening, "DRAWS", 4)
+    monkeypatch.setattr(evening, "TURNS", 2)
     out = tmp_path / "plans"
     assert main(["plans", "arena", "--at", "2026-09-19", "--out", str(out), "--json"]) == 0
     periods = json.loads(capsys.readouterr().out)
