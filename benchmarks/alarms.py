@@ -2,8 +2,9 @@
 
 Each evening is a draw of an event of a held-out calendar, usual, large or sold out; every fifth has
 none. The forecast knows the calendar, not the draw, and is made before the evening begins, so an
-alarm is as early as the calendar is known. Run from the root of the project; what is there is not
-run again:
+alarm is as early as the calendar is known. Two alarms are scored: that of the forecast's draws, and
+that of other evenings of the same event that SUMO drives where the draws do not rule a lock out.
+Run from the root of the project; what is there is not run again:
 
     python benchmarks/alarms.py arena --evenings 50 --out runs/alarms
 
@@ -17,8 +18,10 @@ import csv
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +34,27 @@ from signalrl.events.scoring import detection
 from signalrl.files import replace_text
 from signalrl.forecast.corrections import corrections_of
 from signalrl.forecast.days import drawn_part
+from signalrl.forecast.driven import EVENINGS, LENGTH_S, POSSIBLE, drive, seeds_of
+from signalrl.forecast.driven import WARN as WARN_DRIVEN
 from signalrl.forecast.forecast import DRAWS, look_ahead
 from signalrl.forecast.gridlock import WARN, gridlock_risk
-from signalrl.forecast.rehearsal import simulated
-from signalrl.network.gridlock import Diagram, lock_severity
 from signalrl.scenario.catalog import load_scenario
-from signalrl.scenario.event_demand import load_season
+from signalrl.scenario.event_demand import draw_occasion, load_season
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.district import accumulation_veh, outflow_veh_h
-from signalrl.sumo.episode import EDGE_PERIOD_S, scenario_network
+from signalrl.sumo.district import lock_begins_s
+from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.fresh import run_fresh
-from signalrl.sumo.outputs import read_edges, read_trips
 
 CALENDARS = ("held-out-m.ics", "held-out-l.ics", "held-out-xl.ics")
-END_S = 10_800.0
-"""Who fills a street late may lock the district late. Cars that are stuck are never moved on."""
-KEPT = ("seed", "event", "phase", "people", "probability", "begin", "locked", "locked_from_s")
+KEPT = (
+    *("seed", "event", "phase", "people", "probability", "begin", "driven"),
+    *("locked", "locked_from_s"),
+)
 """What the table of all evenings holds of each."""
 QUIET = 5
 """Every so many evenings there is no event."""
+OTHERS_FROM = 10_000
+"""First seed of the evenings by which a forecast judges; none of them is scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Plan:
     def scenario(self, seed: int) -> Scenario:
         """Return the scenario of an evening."""
         events = {"calendars": self.calendars, "probability": 1.0 if seed % QUIET else 0.0}
-        return load_scenario(self.env, settings={"end_s": END_S, "events": events})
+        return load_scenario(self.env, settings={"end_s": LENGTH_S, "events": events})
 
     def kept(self, seed: int) -> Path:
         """Return the file of an evening."""
@@ -92,9 +97,7 @@ def evening(plan: Plan, seed: int) -> None:
     around = () if quiet else part.events
     look = look_ahead(scenario, network, season.registry, around, part.window, plan.draws)
     risk = gridlock_risk(look, metering.diagram, corrections_of(scenario))
-    with simulated(scenario, network, seed) as (outputs, _):
-        edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
-    inside, outflow = accumulation_veh(edges, network), outflow_veh_h(trips, edges)
+    inside, outflow = drive(scenario, network, seed)
     locked_from_s = lock_begins_s(metering.diagram, inside, outflow)
     result = {
         **made_from,
@@ -107,6 +110,7 @@ def evening(plan: Plan, seed: int) -> None:
         "begin": None if risk.begin is None else risk.begin.isoformat(),
         "locked": locked_from_s is not None,
         "locked_from_s": locked_from_s,
+        "others": others(plan, seed) if risk.probability >= POSSIBLE else [],
         "inside": inside,
         "outflow": outflow,
         "drawn_inside": np.rint(look.accumulation).astype(int).tolist(),
@@ -115,15 +119,36 @@ def evening(plan: Plan, seed: int) -> None:
     replace_text(plan.kept(seed), json.dumps(result))
 
 
-def lock_begins_s(diagram: Diagram, inside: list[float], outflow: list[float]) -> float | None:
-    """Return from which simulated second on the district is locked; None where it never is."""
-    runs = lock_severity(inside, outflow, diagram, EDGE_PERIOD_S) > 1.0
-    return float(runs.argmax()) * EDGE_PERIOD_S if runs.any() else None
+def others(plan: Plan, seed: int) -> list[int]:
+    """Return the seeds of other evenings of the same event and direction."""
+    scenario = plan.scenario(OTHERS_FROM + 1)  # with an event, whatever the seed
+    season = load_season(scenario)
+    found = seeds_of(scenario, season, draw_occasion(scenario, season, seed), OTHERS_FROM)
+    return list(islice((other for other in found if other % QUIET), EVENINGS))
 
 
-def score(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:
+def other_evening(plan: Plan, seed: int) -> None:
+    """Drive an evening that some forecast looks at; write whether it locked."""
+    scenario = plan.scenario(seed)
+    assert scenario.metering is not None
+    course = drive(scenario, scenario_network(scenario), seed)
+    begins_s = lock_begins_s(scenario.metering.diagram, *course)
+    result = {**plan.made_from(seed), "seed": seed, "locked_from_s": begins_s}
+    replace_text(plan.kept(seed), json.dumps(result))
+
+
+def with_others(plan: Plan, row: dict[str, Any]) -> dict[str, Any]:
+    """Return an evening with the share of the others that locked; 0 where none was driven."""
+    locks = [
+        json.loads(plan.kept(other).read_text())["locked_from_s"] is not None
+        for other in row["others"]
+    ]
+    return {**row, "driven": float(np.mean(locks)) if locks else 0.0}
+
+
+def score(rows: list[dict[str, Any]], threshold: float, by: str = "probability") -> dict[str, Any]:
     """Return how well the alarm finds evenings that lock, with Wilson's 95 % intervals."""
-    odds = np.array([row["probability"] for row in rows])
+    odds = np.array([row[by] for row in rows])
     happened = np.array([row["locked"] for row in rows])
     alarm = odds >= threshold
     hits, alarms, locked = (int(x.sum()) for x in (alarm & happened, alarm, happened))
@@ -132,17 +157,7 @@ def score(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:
         if of:
             ends = binomtest(hits, of).proportion_ci(method="wilson")
             scores[f"{name}_interval95"] = [round(ends.low, 4), round(ends.high, 4)]
-    begins_s = [row["locked_from_s"] for row in rows if row["locked"]]
-    return {
-        **scores,
-        "threshold": threshold,
-        "evenings": len(rows),
-        "forecasts": len({(row["event"], row["phase"]) for row in rows}),
-        "locked": locked,
-        "alarms": alarms,
-        "hits": hits,
-        "first_lock_s": min(begins_s, default=None),
-    }
+    return {**scores, "threshold": threshold, "alarms": alarms, "hits": hits}
 
 
 def main() -> int:
@@ -168,9 +183,12 @@ def main() -> int:
         print(f"{arguments.env}: {wanted}; measure it with signalrl nfd", file=sys.stderr)
         return 1
     missing = [seed for seed in seeds if not plan.is_there(seed)]
-    for number, _ in enumerate(run_fresh(partial(evening, plan), missing, arguments.jobs), 1):
-        print(f"{number} of {len(missing)} evenings", file=sys.stderr, flush=True)
+    _run(partial(evening, plan), missing, arguments.jobs)
     rows = [json.loads(plan.kept(seed).read_text()) for seed in seeds]
+    wanted = sorted({other for row in rows for other in row["others"]})
+    missing = [other for other in wanted if not plan.is_there(other)]
+    _run(partial(other_evening, plan), missing, arguments.jobs)
+    rows = [with_others(plan, row) for row in rows]
     with (arguments.out / "evenings.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, KEPT, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -178,11 +196,21 @@ def main() -> int:
     scores = {
         "command": shlex.join(["python", *sys.argv]),
         "commit": provenance.commit(),
-        **score(rows, arguments.threshold),
+        "evenings": len(rows),
+        "forecasts": len({(row["event"], row["phase"]) for row in rows}),
+        "locked": sum(row["locked"] for row in rows),
+        "first_lock_s": min((r["locked_from_s"] for r in rows if r["locked"]), default=None),
+        "draws": score(rows, arguments.threshold),
+        "driven": score(rows, WARN_DRIVEN, "driven") | {"other_evenings": len(wanted)},
     }
     (arguments.out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     print(json.dumps(scores, indent=1))
     return 0
+
+
+def _run(work: Callable[[int], None], seeds: list[int], jobs: int) -> None:
+    for number, _ in enumerate(run_fresh(work, seeds, jobs), 1):
+        print(f"{number} of {len(seeds)} evenings", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

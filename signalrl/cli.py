@@ -40,6 +40,9 @@ Calendars = Annotated[
     list[Path] | None,
     typer.Option(help="Calendar (.ics, .json, .csv) in place of its own; again for more."),
 ]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, help="Simulations at a time; one per core by default.")
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what comes of it.")]
 
 
@@ -125,6 +128,13 @@ def forecast(
     ] = None,
     draws: Annotated[int, typer.Option(min=20, help="How many evenings are drawn.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Decides the draws.")] = 0,
+    drive: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Evenings to drive in SUMO where gridlock is possible, such as 5."
+        ),
+    ] = 0,
+    jobs: Jobs = None,
     as_json: AsJson = False,
 ) -> None:
     """Forecast where and when the events of a day exceed what the signals can serve."""
@@ -136,7 +146,11 @@ def forecast(
         console = Console(stderr=as_json)
         target = out or Path("runs/forecast")
         day = None if at is None else at.date()
-        found = forecast_day(env, tuple(calendar or ()), day, target, draws, seed, console)
+        found = forecast_day(
+            *(env, tuple(calendar or ()), day, target, draws, seed, console),
+            driven=drive,
+            jobs=jobs or _cores(),
+        )
         if as_json:
             _print_json(found.to_dict())
         else:
@@ -153,9 +167,7 @@ def rehearse(
         float | None,
         typer.Option(help="End in simulated s in place of the environment's; locks come late."),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Evenings at a time; one per core by default.")
-    ] = None,
+    jobs: Jobs = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for what comes of it; runs/rehearsal by default."),
@@ -171,7 +183,7 @@ def rehearse(
         from signalrl.cli_rehearse import rehearse_evenings, show
 
         console = Console(stderr=as_json)
-        together = jobs or len(os.sched_getaffinity(0))
+        together = jobs or _cores()
         found = rehearse_evenings(env, evenings, first, draws, end_s, together, target, console)
     if as_json:
         _print_json(found)
@@ -360,9 +372,7 @@ def benchmark(
         Path | None,
         typer.Option("--out", "-o", help="Folder for what comes of it; runs/SUITE by default."),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Episodes at a time; one per core by default.")
-    ] = None,
+    jobs: Jobs = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare controllers on the same seeds, each episode in a fresh process."""
@@ -381,7 +391,7 @@ def benchmark(
             skip or [],
             seeds,
             out,
-            jobs or len(os.sched_getaffinity(0)),
+            jobs or _cores(),
             console,
         )
     if as_json:
@@ -474,6 +484,10 @@ def _stoppable(needed: Path | None = None, hint: str = "") -> Iterator[None]:
     finally:
         if main_thread:
             signal.signal(signal.SIGTERM, before)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _fail(error: object, status: int) -> int:

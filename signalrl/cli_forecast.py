@@ -13,7 +13,8 @@ from rich.table import Table
 from signalrl.events.event import Event
 from signalrl.files import make_folder
 from signalrl.forecast.corrections import corrections_of
-from signalrl.forecast.days import next_day, parts_of_day, with_calendars
+from signalrl.forecast.days import next_day, occasions_of_day, parts_of_day, with_calendars
+from signalrl.forecast.driven import POSSIBLE, driven_risks, unknown_district
 from signalrl.forecast.forecast import look_ahead
 from signalrl.forecast.gridlock import Risk, gridlock_risk
 from signalrl.forecast.pictures import draw_forecast
@@ -35,6 +36,8 @@ def forecast_day(
     draws: int,
     seed: int,
     console: Console,
+    driven: int = 0,
+    jobs: int = 1,
 ) -> DayForecast:
     """Forecast a day of an environment and write the forecast into a folder.
 
@@ -46,11 +49,17 @@ def forecast_day(
         draws: How many evenings are drawn.
         seed: Decides the draws.
         console: Where progress is shown.
+        driven: How many evenings are driven in SUMO before each event, and after it, where the
+            draws do not rule a lock out.
+        jobs: How many of these at a time.
 
     Raises:
-        SignalRLError: The environment has no events, or a file is broken.
+        SignalRLError: The environment has no events, or a file is broken; or evenings are to be
+            driven and the district is not known.
     """
     scenario = load_scenario(env, settings=with_calendars(calendars, day))
+    if driven and scenario.metering is None:
+        raise unknown_district(scenario)
     network = scenario_network(scenario)
     season = load_season(scenario)
     for note in season.notes:
@@ -74,6 +83,16 @@ def forecast_day(
         diagram = scenario.metering.diagram
         taught = corrections_of(scenario)
         risks = tuple(gridlock_risk(outlook, diagram, taught) for outlook in outlooks)
+        if driven and any(risk.probability >= POSSIBLE for risk in risks):
+            occasions = tuple(occasions_of_day(scenario, season, day))
+            done, number = 0, driven * len(occasions)
+            with console.status(f"SUMO drives {number} evenings") as status:
+                for risk in driven_risks(scenario, season, occasions, driven, jobs):
+                    if risk is None:
+                        done += 1
+                        status.update(f"SUMO has driven {done} of {number} evenings")
+                    else:
+                        risks = (*risks, risk)
     forecast = DayForecast(
         *(scenario.name, day, draws, seed), parts, tuple(outlooks), problems, risks
     )

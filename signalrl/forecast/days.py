@@ -93,7 +93,8 @@ def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, .
         )
     if knows_all_hours(scenario):
         return (_whole_day(season, day),)
-    found = tuple(_parts(scenario, season, day))
+    occasions = occasions_of_day(scenario, season, day)
+    found = tuple(_part_of(scenario, season, occasion) for occasion in occasions)
     if not found:
         days = sorted({event.begin.date().isoformat() for event in season.events})
         near = ", ".join(days[:3])
@@ -128,14 +129,13 @@ def next_day(season: Season, today: date) -> date:
     return next((day for day in days if day >= today), days[0])
 
 
-def _parts(scenario: Scenario, season: Season, day: date) -> Iterator[Part]:
+def occasions_of_day(scenario: Scenario, season: Season, day: date) -> Iterator[Occasion]:
+    """Yield what episodes of a day may be about: its events, before them and after them."""
     assert scenario.events is not None
     for event in season.events:
-        if event.begin.date() != day:
-            continue
-        for phase in scenario.events.phases:
-            occasion = occasion_of(scenario, season, event, phase)
-            yield _part_of(scenario, season, occasion)
+        if event.begin.date() == day:
+            for phase in scenario.events.phases:
+                yield occasion_of(scenario, season, event, phase)
 
 
 def _part_of(scenario: Scenario, season: Season, occasion: Occasion) -> Part:

@@ -22,14 +22,16 @@ class Risk:
     """The risk that a district locks under its stored programs.
 
     Attributes:
-        probability: Share of the draws in which it does.
+        probability: Share of the draws, or of the evenings in SUMO, in which it does.
         threshold: Probability from which on an alarm is given.
         begin: When it begins, in the median of these draws; None where there are none.
+        about: Of what, where it isn't all that was forecast.
     """
 
     probability: float
     threshold: float
     begin: datetime | None
+    about: str = ""
 
     @property
     def warns(self) -> bool:
@@ -38,7 +40,8 @@ class Risk:
 
     def sentence(self) -> str:
         """Return the risk as people would tell it."""
-        text = f"gridlock: P {self.probability:.2f}"
+        about = f", {self.about}" if self.about else ""
+        text = f"gridlock{about}: P {self.probability:.2f}"
         if self.begin is not None:
             text += f", from {self.begin:%H:%M}"
         alarm = "ALARM" if self.warns else "no alarm"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from signalrl.network.gridlock import core_edges, locked
+from signalrl.network.gridlock import Diagram, core_edges, lock_severity, locked
 from signalrl.network.model import Network
 from signalrl.scenario.metering_schema import Metering
 from signalrl.sumo.episode import EDGE_PERIOD_S
@@ -41,3 +41,11 @@ def has_locked(
     if metering is None:
         return None
     return bool(locked(accumulation, outflow, metering.diagram, EDGE_PERIOD_S))
+
+
+def lock_begins_s(
+    diagram: Diagram, accumulation: list[float], outflow: list[float]
+) -> float | None:
+    """Return how long after its beginning an episode's district is locked; None where never."""
+    runs = lock_severity(accumulation, outflow, diagram, EDGE_PERIOD_S) > 1.0
+    return float(runs.argmax()) * EDGE_PERIOD_S if runs.any() else None
