@@ -31,6 +31,12 @@ class PolicyConfig(Strict):
         description="How much that cost grows from 6 queued vehicles at the signal to 20, by this "
         "many times itself; 4 begins as `greedy-adaptive`.",
     )
+    pressure: float = Field(
+        0.0,
+        ge=0,
+        description="Cost of a vehicle that is queued behind the signal, in that greedy score; "
+        "with 0 none is counted.",
+    )
     averaging: float = Field(
         0.0,
         ge=0,

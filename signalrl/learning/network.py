@@ -28,7 +28,8 @@ class PhaseScorer(nn.Module):
     a second network scores each phase in that context. To that score comes a greedy one, queued and
     approaching vehicles less those that a change cuts off, with a weight that is learned too: the
     first episodes drive well and the network learns what greedy does not know. Where the cost of
-    switching grows with the queue, it begins as the adaptive greedy controller.
+    switching grows with the queue, it begins as the adaptive greedy controller; where the queue
+    behind the signal counts against a phase, it holds back what would only block the next one.
 
     Args:
         hidden: Units of each hidden layer.
@@ -36,6 +37,8 @@ class PhaseScorer(nn.Module):
         switching_cost: Cost of a vehicle cut off in the greedy score at the start.
         growth: How much that cost grows from a short queue at the signal to a long one, by this
             many times itself; see :class:`signalrl.control.controllers.greedy.Greedy`.
+        pressure: Cost of a vehicle queued behind the signal in the greedy score at the start; with
+            0 none is counted.
         features: Features of a phase; those of the library, or with the expected inflow behind.
 
     Attributes:
@@ -48,13 +51,15 @@ class PhaseScorer(nn.Module):
         prior: float = 1.0,
         switching_cost: float = 1.0,
         growth: float = 0.0,
+        pressure: float = 0.0,
         features: int = FEATURES,
     ) -> None:
         super().__init__()
         self.features = features
         self.encoder = _Encoder(features, hidden)
         self.score = nn.Sequential(nn.Linear(3 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
-        self.prior = nn.Parameter(torch.tensor([prior, prior, -prior * switching_cost]))
+        weights = [prior, prior, -prior * switching_cost, -prior * pressure]
+        self.prior = nn.Parameter(torch.tensor(weights if pressure else weights[:3]))
         self.growth = growth
 
     def forward(self, observation: Tensor) -> Tensor:
@@ -68,6 +73,9 @@ class PhaseScorer(nn.Module):
             excess = (total - SHORT_QUEUE) / (LONG_QUEUE - SHORT_QUEUE)
             lost = lost * (1.0 + self.growth * excess.clamp(0.0, 1.0))
         greedy = self.prior[0] * queued + self.prior[1] * approaching + self.prior[2] * lost
+        if len(self.prior) > 3:
+            scale = float(SCALES[Feature.DOWNSTREAM_QUEUE]) / GREEDY_SCALE
+            greedy = greedy + self.prior[3] * scale * observation[:, :, Feature.DOWNSTREAM_QUEUE]
         requestable = observation[:, :, Feature.REQUESTABLE] > 0
         return torch.where(requestable, logits + GREEDY_SCALE * greedy, MASKED)
 

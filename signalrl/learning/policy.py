@@ -14,7 +14,7 @@ from torch import Tensor
 
 from signalrl.learning.network import CENTRAL, PhaseCritic, PhaseScorer
 
-STRUCTURE = ("hidden", "growth", "central")
+STRUCTURE = ("hidden", "growth", "pressure", "central")
 """What of a policy is given, not learned: weights of one fit another only where these agree."""
 
 
@@ -29,6 +29,7 @@ class PhaseScoringPolicy(BasePolicy):
         prior: Weight of the greedy score at the start.
         switching_cost: Cost of a vehicle cut off in the greedy score.
         growth: How much that cost grows with the queue.
+        pressure: Cost of a vehicle queued behind the signal in the greedy score.
         averaging: Share of the moving average of the actor's weights that each step of the
             optimiser leaves; 0 keeps no average.
         central: Whether the last columns of the observation are for the critic alone.
@@ -43,12 +44,18 @@ class PhaseScoringPolicy(BasePolicy):
         prior: float = 1.0,
         switching_cost: float = 1.0,
         growth: float = 0.0,
+        pressure: float = 0.0,
         averaging: float = 0.0,
         central: bool = False,
         use_sde: bool = False,  # PPO passes it
     ) -> None:
         super().__init__(observation_space, action_space)
-        greedy = {"prior": prior, "switching_cost": switching_cost, "growth": growth}
+        greedy = {
+            "prior": prior,
+            "switching_cost": switching_cost,
+            "growth": growth,
+            "pressure": pressure,
+        }
         self._settings = {"hidden": hidden, **greedy, "averaging": averaging, "central": central}
         assert observation_space.shape is not None
         features = observation_space.shape[-1]

@@ -74,6 +74,22 @@ def test_the_cost_of_switching_grows_with_the_queue_at_the_signal(rows, queued, 
     assert torch.allclose(cost(4.0), expected * cost(0.0), atol=1e-5)
 
 
+def test_the_queue_behind_the_signal_counts_against_a_phase(rows):
+    def score(seen, **prior):
+        torch.manual_seed(1)
+        scorer = PhaseScorer(prior=0.3, **prior)
+        with torch.no_grad():
+            scorer.score[-1].weight.zero_()  # what is left is the greedy score
+            return scorer(seen)
+
+    vehicles = rows.clone()
+    vehicles[:, 2, Feature.DOWNSTREAM_QUEUE] += 2.0 / float(SCALES[Feature.DOWNSTREAM_QUEUE])
+    assert torch.equal(score(vehicles), score(rows))
+    cost = score(rows, pressure=0.5) - score(vehicles, pressure=0.5)
+    assert torch.allclose(cost[:, 2], torch.full((6,), 0.3 * 0.5 * 2.0), atol=1e-5)
+    assert torch.equal(cost[:, :2], torch.zeros(6, 2))
+
+
 def test_what_is_for_a_central_critic_moves_no_actor(rows):
     space = spaces.Box(0.0, np.inf, (5, FEATURES + CENTRAL), np.float32)
     torch.manual_seed(2)

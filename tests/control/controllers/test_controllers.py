@@ -136,6 +136,18 @@ def test_a_cost_that_grows_weighs_more_where_queues_are_long() -> None:
     assert Greedy(switching_cost=1.0, growth=1.5).decide(seen).tolist() == [1, 1, 0]
 
 
+def test_the_queue_behind_the_signal_counts_against_a_phase() -> None:
+    seen = see(
+        {
+            Feature.QUEUED: [[4, 6], [4, 6], [4, 6]],
+            Feature.DOWNSTREAM_QUEUE: [[0, 1], [0, 3], [9, 9]],
+        }
+    )
+    assert Greedy().decide(seen).tolist() == [1, 1, 1]
+    assert Greedy(pressure=1.0).decide(seen).tolist() == [1, 0, 1]
+    assert Greedy(pressure=3.0).decide(seen).tolist() == [0, 0, 1]
+
+
 def test_the_longest_queue_is_served_whatever_approaches() -> None:
     seen = see({Feature.QUEUED: [[2, 3, 1]], Feature.APPROACHING: [[9, 0, 9]]})
     assert LongestQueue().decide(seen).tolist() == [1]
