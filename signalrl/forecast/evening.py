@@ -42,12 +42,14 @@ class Period:
         end_s: Its end.
         volumes_veh_h: Expected traffic by movement.
         plans: The plan of each signal.
+        coming: Whether more visitors are expected to come in it than to leave.
     """
 
     begin_s: float
     end_s: float
     volumes_veh_h: FloatArray
     plans: Mapping[str, SignalPlan]
+    coming: bool
 
 
 def plan_evening(
@@ -86,14 +88,16 @@ def plan_evening(
     found = assign(scenario, capacity, traffic, TURNS)
     gates = _gates(capacity, found)
     designer = Designer(network, scenario.timing, bounds, gates)
-    periods = []
+    periods, (_, arriving, leaving) = [], _rates(traffic)
     for begin_s, end_s in slices:
         volumes = _volumes(found, traffic, begin_s, end_s)
         plans = designer.design(volumes)
         if coordinated:
             plans = designer.design(volumes, designer.common_cycle_s(plans))
             plans = with_offsets(network, scenario.timing, found.turning, capacity, volumes, plans)
-        periods.append(Period(begin_s, end_s, volumes, plans))
+        steps = _steps(window, begin_s, end_s)
+        coming = bool(arriving[steps].sum() > leaving[steps].sum())
+        periods.append(Period(begin_s, end_s, volumes, plans, coming))
     return tuple(periods)
 
 

@@ -6,6 +6,7 @@ day; they know nothing of the traffic that is drawn. See :mod:`signalrl.forecast
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +22,9 @@ from signalrl.scenario.event_demand import draw_occasion, load_season
 from signalrl.sumo.logic import write_logics
 
 ACTUATED_PROGRAM = "signalrl-event-plan-actuated"
-ACTUATED_CYCLE_S = 120.0
+ACTUATED_CYCLES_S = (90.0, 120.0)
 HEADROOM = 2.0
+COMING_GREEN_S = 60.0
 
 
 def write(
@@ -66,9 +68,10 @@ def write_actuated(
     *,
     late_s: float = 0.0,
     attendance_factor: float = 1.0,
-    min_cycle_s: float = MIN_CYCLE_S,
-    max_cycle_s: float = ACTUATED_CYCLE_S,
+    min_cycle_s: float = ACTUATED_CYCLES_S[0],
+    max_cycle_s: float = ACTUATED_CYCLES_S[1],
     headroom: float = HEADROOM,
+    coming_green_s: float = COMING_GREEN_S,
 ) -> Path:
     """Write actuated programs with the longest greens of each period's plan.
 
@@ -80,6 +83,8 @@ def write_actuated(
         min_cycle_s: Shortest cycle of the plans in whole s.
         max_cycle_s: Longest cycle of the plans in whole s, unless the shortest greens need more.
         headroom: Longest green over the plan's green.
+        coming_green_s: Longest green in s while more visitors come than leave: longer ones let
+            more into a district than its streets hold.
 
     Returns:
         The path.
@@ -99,7 +104,8 @@ def write_actuated(
         for period in periods:
             # Bounds without choice keep all phases in their order.
             greens_s = period.plans[signal.id].greens_s
-            longest_s = tuple(float(round(headroom * green_s)) for green_s in greens_s)
+            most_s = coming_green_s if period.coming else math.inf
+            longest_s = tuple(min(float(round(headroom * g)), most_s) for g in greens_s)
             settings.append(Setting(period.begin_s, longest_s))
         logics.append(
             skipping_logic(site.network, signal, rules, actuation, ACTUATED_PROGRAM, settings)

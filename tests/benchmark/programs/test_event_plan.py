@@ -121,9 +121,9 @@ def test_sumo_changes_plans_without_a_violation(name: str, site: Site) -> None:
 
 
 def test_actuated_greens_of_each_period_are_bounded_by_its_plan(site: Site) -> None:
-    bounds = Bounds(max_cycle_s=120, choose=False, gate=1.0)
+    bounds = Bounds(90, 120, choose=False, gate=1.0)
     periods = evening(site, 0.0, 1.0, bounds, coordinated=False)
-    root = ET.parse(write_actuated(site, headroom=1.0)).getroot()
+    root = ET.parse(write_actuated(site, headroom=1.0, coming_green_s=0.0)).getroot()
     for logic, signal in zip(root.iter("tlLogic"), NETWORK.signals, strict=True):
         steps = [phase.attrib for phase in logic.iter("phase")]
         greens = [step for step in steps if "maxDur" in step]
@@ -141,6 +141,23 @@ def test_actuated_greens_of_each_period_are_bounded_by_its_plan(site: Site) -> N
         assert {state for state, _ in wanted} == {phase.state for phase in signal.phases}
         times = {c.attrib["id"]: c.attrib["value"] for c in logic.iter("condition")}
         assert f"c:0 >= {LEAD_S:g}" in times["time1"]
+
+
+def test_no_green_is_long_while_visitors_come(site: Site) -> None:
+    scenario = _scenario(phases=["ingress"])
+    coming = replace(site, scenario=scenario)
+    bounds = Bounds(90, 120, choose=False, gate=1.0)
+    periods = evening(coming, 0.0, 1.0, bounds, coordinated=False)
+    assert all(period.coming for period in periods)
+    assert not any(period.coming for period in evening(site, 0.0, 1.0, bounds, coordinated=False))
+    longest_s = {}
+    for most_s in (30.0, 1000.0):
+        root = ET.parse(write_actuated(coming, coming_green_s=most_s)).getroot()
+        steps = [step.attrib for step in root.iter("phase") if "maxDur" in step.attrib]
+        longest_s[most_s] = [float(step["maxDur"]) for step in steps]
+        for step in steps:
+            assert float(step["maxDur"]) <= max(most_s, float(step["minDur"]) + 1.0)
+    assert max(longest_s[30.0]) < max(longest_s[1000.0])
 
 
 def test_lights_change_wherever_a_simulation_begins(tmp_path: Path) -> None:
