@@ -27,6 +27,8 @@ STYLE: Any = {
 }
 COLOURS = mpl.colormaps["YlOrRd"]
 MOST_ROWS = 24
+MOST_LETTERS = 32
+"""Of a place: joined junctions are called by all of theirs, and leave no room for the picture."""
 
 
 def draw_forecast(forecast: DayForecast, roads: Map, out: Path) -> list[Path]:
@@ -114,13 +116,17 @@ def timeline_figure(forecast: DayForecast, roads: Map) -> Figure:
                     axes.axvline(number, color="black", linestyle="--", linewidth=1)
         axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M", tz=zone))
         axes.xaxis.set_major_locator(mdates.AutoDateLocator(tz=zone, maxticks=8))
-        names = [roads.places[edge].name for edge in rows]
+        names = [_short(roads.places[edge].name) for edge in rows]
         axes.set_yticks(np.arange(len(rows)) + 0.5, names, parse_math=False)
     if rows:
         grid[0].invert_yaxis()  # once: the axes share it
         image = mpl.cm.ScalarMappable(Normalize(0, 1), COLOURS)
         figure.colorbar(image, ax=list(grid), label="probability of a problem", shrink=0.8)
     return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MOST_LETTERS else f"\u2026{name[1 - MOST_LETTERS :]}"
 
 
 def _span(outlook: Outlook, rows: list[str]) -> tuple[int, int]:

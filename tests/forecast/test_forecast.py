@@ -21,7 +21,7 @@ from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day
 from signalrl.forecast.forecast import PARTS, QUANTILES, Outlook, look_ahead, onset_bins
-from signalrl.forecast.pictures import timeline_figure
+from signalrl.forecast.pictures import MOST_LETTERS, draw_forecast, timeline_figure
 from signalrl.forecast.places import read_map
 from signalrl.forecast.problems import WARN, find_problems
 from signalrl.forecast.report import DayForecast
@@ -189,7 +189,7 @@ def test_the_command_writes_a_forecast(tmp_path: Path, capsys: pytest.CaptureFix
         assert (tmp_path / name).read_text().startswith("<?xml")
 
 
-def test_the_costliest_approach_is_on_top_of_the_timeline() -> None:
+def test_the_costliest_approach_is_on_top_of_the_timeline(tmp_path: Path) -> None:
     scenario = load_scenario("cologne-concert")
     network, season = scenario_network(scenario), load_season(scenario)
     event = max(season.events, key=lambda e: e.attendance or 0)
@@ -206,7 +206,14 @@ def test_the_costliest_approach_is_on_top_of_the_timeline() -> None:
         forecast = DayForecast("cologne-concert", event.begin.date(), 8, 0, *some)
         axes = timeline_figure(forecast, roads).axes[0]
         assert axes.get_ylim()[0] > axes.get_ylim()[1]
-        assert axes.get_yticklabels()[0].get_text() == forecast.ranked()[0].place.name
+        shown, name = axes.get_yticklabels()[0].get_text(), forecast.ranked()[0].place.name
+        assert shown == name if len(name) <= MOST_LETTERS else shown[1:] == name[-len(shown) + 1 :]
+    long = {
+        edge: replace(place, name=f"{'1234567890_' * 9}{place.name}")
+        for edge, place in roads.places.items()
+    }
+    draw_forecast(forecast, replace(roads, places=long), tmp_path)  # a warning would be an error
+    assert "1234567890_1234567890" not in (tmp_path / "timeline.svg").read_text()
 
 
 def test_usual_traffic_follows_the_clock_through_a_night_of_daylight_saving() -> None:
