@@ -34,7 +34,7 @@ from signalrl.events.scoring import detection
 from signalrl.files import replace_text
 from signalrl.forecast.corrections import corrections_of
 from signalrl.forecast.days import drawn_part
-from signalrl.forecast.driven import EVENINGS, LENGTH_S, POSSIBLE, drive, seeds_of
+from signalrl.forecast.driven import EVENINGS, LENGTH_S, POSSIBLE, drive, seeds_of, unknown_district
 from signalrl.forecast.driven import WARN as WARN_DRIVEN
 from signalrl.forecast.forecast import DRAWS, look_ahead
 from signalrl.forecast.gridlock import WARN, gridlock_risk
@@ -110,7 +110,7 @@ def evening(plan: Plan, seed: int) -> None:
         "begin": None if risk.begin is None else risk.begin.isoformat(),
         "locked": locked_from_s is not None,
         "locked_from_s": locked_from_s,
-        "others": others(plan, seed) if risk.probability >= POSSIBLE else [],
+        "others": [] if quiet or risk.probability < POSSIBLE else others(plan, seed),
         "inside": inside,
         "outflow": outflow,
         "drawn_inside": np.rint(look.accumulation).astype(int).tolist(),
@@ -160,6 +160,17 @@ def score(rows: list[dict[str, Any]], threshold: float, by: str = "probability")
     return {**scores, "threshold": threshold, "alarms": alarms, "hits": hits}
 
 
+def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the evenings were, whoever foretold them."""
+    begins_s = [row["locked_from_s"] for row in rows if row["locked"]]
+    return {
+        "evenings": len(rows),
+        "forecasts": len({(row["event"], row["phase"]) for row in rows}),
+        "locked": len(begins_s),
+        "first_lock_s": min(begins_s, default=None),
+    }
+
+
 def main() -> int:
     """Run the evenings that are missing and print the scores."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -176,11 +187,8 @@ def main() -> int:
     seeds = range(arguments.first, arguments.first + arguments.evenings)
     calendars = tuple(arguments.calendar or CALENDARS)
     plan = Plan(arguments.env, calendars, arguments.draws, arguments.out)
-    if load_scenario(arguments.env).metering is None:
-        wanted = (
-            "expected an environment that knows its district (the key metering), got one without"
-        )
-        print(f"{arguments.env}: {wanted}; measure it with signalrl nfd", file=sys.stderr)
+    if (scenario := load_scenario(arguments.env)).metering is None:
+        print(unknown_district(scenario), file=sys.stderr)
         return 1
     missing = [seed for seed in seeds if not plan.is_there(seed)]
     _run(partial(evening, plan), missing, arguments.jobs)
@@ -196,10 +204,7 @@ def main() -> int:
     scores = {
         "command": shlex.join(["python", *sys.argv]),
         "commit": provenance.commit(),
-        "evenings": len(rows),
-        "forecasts": len({(row["event"], row["phase"]) for row in rows}),
-        "locked": sum(row["locked"] for row in rows),
-        "first_lock_s": min((r["locked_from_s"] for r in rows if r["locked"]), default=None),
+        **totals(rows),
         "draws": score(rows, arguments.threshold),
         "driven": score(rows, WARN_DRIVEN, "driven") | {"other_evenings": len(wanted)},
     }

@@ -45,8 +45,7 @@ def seeds_of(
 ) -> Iterator[int]:
     """Yield the seeds, from the first on, whose episodes are about an event and a direction."""
     for seed in count(first):
-        drawn = draw_occasion(scenario, season, seed)
-        if (drawn.event, drawn.phase) == (occasion.event, occasion.phase):
+        if draw_occasion(scenario, season, seed) == occasion:
             yield seed
 
 
@@ -72,7 +71,7 @@ def driven_risks(
     evenings: int = EVENINGS,
     jobs: int = 1,
 ) -> Iterator[Risk | None]:
-    """Drive evenings of some occasions, and yield the risk of each when its last one is driven.
+    """Drive evenings of some occasions, and yield the risk of each when all are driven.
 
     Args:
         scenario: One that knows its district; it is driven for :data:`LENGTH_S` at least.
@@ -82,7 +81,7 @@ def driven_risks(
         jobs: Evenings at a time.
 
     Yields:
-        None after an evening, and the risk after the last of an occasion.
+        None after each evening, then the risk of each occasion.
 
     Raises:
         ConfigError: The diagram of the district is not known.
@@ -121,7 +120,8 @@ def risk_of(
     if locks:
         window = Window(occasion.clock, scenario.begin_s, scenario.end_s)
         begin = window.moment(float(np.median(locks)))
-    about = f"{occasion.event.title} ({occasion.phase}), {len(begins_s)} evenings in SUMO"
+    evenings = "1 evening" if len(begins_s) == 1 else f"{len(begins_s)} evenings"
+    about = f"{occasion.event.title} ({occasion.phase}), {evenings} in SUMO"
     return Risk(len(locks) / len(begins_s), threshold, begin, about)
 
 

@@ -36,6 +36,10 @@ def test_scores_count_what_was_found_and_what_was_right(script: Any) -> None:
     found = script["score"](rows, 0.7)
     assert (found["recall"], found["precision"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
     assert (found["alarms"], found["hits"]) == (3, 2)
+    of_all = script["totals"](rows)
+    assert (of_all["evenings"], of_all["locked"], of_all["forecasts"]) == (5, 3, 2)
+    assert of_all["first_lock_s"] == 4500.0
+    assert script["totals"]([row(0.1, False)])["first_lock_s"] is None
     low, high = found["recall_interval95"]
     assert low < 2 / 3 < high
     assert "recall_interval95" not in script["score"]([row(0.1, False)], 0.7)

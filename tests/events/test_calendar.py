@@ -262,7 +262,7 @@ def test_rules_that_never_come_true_do_not_hold_up_the_rest(
     assert not list(rrule(YEARLY, datetime(2026, 8, 15), bymonth=2, bymonthday=30))
     walked = time.thread_time()  # all years to come, and machines differ in how long that takes
     assert begins(read(ics(tmp_path, never))) == ["08-15 17:30+0200"]
-    assert time.thread_time() - walked < 3 * (walked - began)
+    assert time.thread_time() - walked < min(2, 3 * (walked - began))
     began = time.thread_time()
     monkeypatch.setattr("signalrl.events.ics.BUDGET_S", 1.0)
     with pytest.raises(ConfigError, match="expected series that expand within"):
@@ -472,8 +472,8 @@ def test_many_events_and_notes_take_no_longer_each(tmp_path: Path) -> None:
         assert (len(found.events), len(found.notes)) == (3 * 365, number)
         icalendar.Calendar.from_ical(path.read_bytes())
         parsed_s = time.thread_time() - began - taken_s[-1]
-    # Machines differ; what compares each with each takes 36 times as long.
-    assert taken_s[1] < 4 * parsed_s
+    assert taken_s[1] < min(3, 4 * parsed_s)
+    # What compares each with each takes 36 times as long.
     assert taken_s[1] < 6 * taken_s[0]
 
 

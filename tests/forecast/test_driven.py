@@ -92,8 +92,8 @@ def test_the_command_drives_where_the_draws_see_a_chance(
     risks = json.loads(capsys.readouterr().out)["gridlock"]
     assert [risk["about"] for risk in risks] == [
         "",
-        "Match (ingress), 1 evenings in SUMO",
-        "Match (egress), 1 evenings in SUMO",
+        "Match (ingress), 1 evening in SUMO",
+        "Match (egress), 1 evening in SUMO",
     ]
     assert [risk["probability"] for risk in risks[1:]] == [1.0, 1.0]
     assert [risk["text"] for risk in risks] == (tmp_path / "out/problems.txt").read_text().split(
