@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import runpy
 from pathlib import Path
@@ -84,3 +85,26 @@ def test_the_share_of_others_that_lock_is_what_warns(script: Any, tmp_path: Path
     assert [one["driven"] for one in rows] == [0.5, 0.0, 0.0]
     assert script["score"](rows, 0.4, "driven")["precision"] == 1.0
     assert script["score"](rows, 0.4)["precision"] == pytest.approx(1 / 3)
+
+
+def test_both_alarms_are_scored(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On evenings that were driven already."""
+    monkeypatch.setattr(script["Plan"], "is_there", lambda *of: True)
+    plan = script["Plan"]("arena", (), 8, tmp_path)
+    evenings = ((11, 0.9, True, [1]), (12, 0.9, False, [2]), (13, 0.1, False, []))
+    for seed, probability, locked, others in evenings:
+        one = {**row(probability, locked), "seed": seed, "others": others}
+        plan.kept(seed).write_text(json.dumps(one))
+    for seed, begins_s in ((1, 300.0), (2, None)):
+        plan.kept(seed).write_text(json.dumps({"locked_from_s": begins_s}))
+    options = ["--evenings", "3", "--first", "11", "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["benchmarks/alarms.py", "arena", *options])
+    assert script["main"]() == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert json.loads(capsys.readouterr().out) == scores
+    assert (scores["draws"]["precision"], scores["driven"]["precision"]) == (0.5, 1.0)
+    assert (scores["evenings"], scores["locked"], scores["driven"]["other_evenings"]) == (3, 1, 2)
+    with (tmp_path / "evenings.csv").open(newline="") as file:
+        assert [float(r["driven"]) for r in csv.DictReader(file)] == [1.0, 0.0, 0.0]
