@@ -2,8 +2,8 @@
 
 Whether a crowded evening locks is mostly chance: who stands where when a street fills up. The
 queues of a forecast know too little of that, and their draws agree with each other more than
-evenings do. Where they see a chance of it, a handful of evenings in the simulator tell more, and
-are driven in some minutes: an ensemble, as the weather is forecast (Leith, "Theoretical skill of
+evenings do. Where they see a chance of it, a handful of evenings are driven in the simulator, which
+takes some minutes: an ensemble, as the weather is forecast (Leith, "Theoretical skill of
 Monte Carlo forecasts", Monthly Weather Review 102, 1974).
 """
 
