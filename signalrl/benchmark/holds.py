@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from signalrl.sumo.gates import GateRoad
 from signalrl.sumo.metered import GateCourse, MeteredPlant
 from signalrl.sumo.outputs import Edges, read_edges
 from signalrl.sumo.plant import SumoPlant
+from signalrl.sumo.traffic import entry_edges
+from signalrl.sumo.xml import read_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,16 @@ def gate_holds(
     lost_s = dict(zip(edges.ids, edges.loss_s.sum(axis=0).tolist(), strict=True))
     outside_s = dict.fromkeys((road.id for road in roads), 0.0)
     missing: dict[str, float] = {}
-    for trip in _elements(outputs.tripinfo, "tripinfo"):
+    for trip in read_output(outputs.tripinfo).iter("tripinfo"):
         a = trip.attrib
         if float(a["depart"]) < 0.0:
             missing[a["id"]] = max(0.0, float(a["departDelay"]))
         elif (edge := a["departLane"].rpartition("_")[0]) in outside_s:
             outside_s[edge] += float(a["departDelay"])
-    for path in routes if missing else ():
-        for vehicle in _elements(path, "trip", "vehicle"):
-            edge = _origin(vehicle)
-            if vehicle.attrib["id"] in missing and edge in outside_s:
-                outside_s[edge] += missing[vehicle.attrib["id"]]
+    entries = entry_edges(routes) if missing else {}
+    for name, waited_s in missing.items():
+        if (edge := entries.get(name, "")) in outside_s:
+            outside_s[edge] += waited_s
     held = [row for row, q in zip(course.hold_s, course.allowed_veh_h, strict=True) if q >= 0.0]
     return [
         GateHold(
@@ -93,16 +93,3 @@ def gate_holds(
         )
         for i, (name, road) in enumerate(zip(course.gates, roads, strict=True))
     ]
-
-
-def _origin(vehicle: ET.Element) -> str:
-    route = vehicle.find("route")
-    edges = vehicle.attrib.get("from") or ("" if route is None else route.attrib["edges"])
-    return edges.partition(" ")[0]
-
-
-def _elements(path: Path, *tags: str) -> Iterator[ET.Element]:
-    for _, element in ET.iterparse(path):
-        if element.tag in tags:
-            yield element
-            element.clear()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from signalrl.errors import SimulationError
 from signalrl.forecast.assignment import Roads
 from signalrl.forecast.forecast import is_problem
 from signalrl.forecast.traffic import Window
 from signalrl.sumo.episode import Outputs
+from signalrl.sumo.traffic import entry_edges
+from signalrl.sumo.xml import read_output
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -64,7 +62,7 @@ def observe(
     of_edge = {edge: i for i, edges in enumerate(roads.before) for edge in edges}
     lasts = {edges[0]: i for i, edges in enumerate(roads.before)}
     firsts = {edges[-1] for edges in roads.before}
-    for interval in _elements(outputs.edge_data, "interval"):
+    for interval in read_output(outputs.edge_data).iter("interval"):
         row = int((float(interval.attrib["begin"]) - window.begin_s) // bin_s)
         if not 0 <= row < bins:
             continue
@@ -81,8 +79,8 @@ def observe(
                 arrived[row, column] += float(a.get("entered", 0.0))
             if a["id"] in lasts:
                 left[row, column] += float(a.get("left", 0.0))
-    entries = dict(_entries(routes))
-    for trip in _elements(outputs.tripinfo, "tripinfo"):
+    entries = entry_edges(routes)
+    for trip in read_output(outputs.tripinfo).iter("tripinfo"):
         name = trip.attrib["id"]
         edge_id = entries.get(name) or entries.get(name.rpartition(".")[0], "")  # of a flow
         column = of_edge.get(edge_id)
@@ -94,33 +92,8 @@ def observe(
     return Observed(bin_s, arrived, left, waiting)
 
 
-def _entries(routes: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    """Yield the id of each vehicle, trip and flow, and the edge on which it wants to enter."""
-    for path in routes:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            root = ET.parse(file).getroot()
-        named = {r.attrib["id"]: r.attrib["edges"] for r in root.iter("route") if "id" in r.attrib}
-        for element in root:
-            a = element.attrib
-            route = element.find("route")
-            edges = named.get(a.get("route", ""), "") if route is None else route.attrib["edges"]
-            origin = a.get("from") or (edges.split() or [""])[0]
-            if origin and element.tag in ("vehicle", "trip", "flow"):
-                yield a["id"], origin
-
-
 def _spread(begin_s: float, end_s: float, bins: int, bin_s: float) -> FloatArray:
     """Return how much of a time lies in each bin, in s."""
     edges = np.arange(bins + 1) * bin_s
     found: FloatArray = np.diff(np.clip(edges, begin_s, max(begin_s, end_s)))
     return found
-
-
-def _elements(path: Path, tag: str) -> Iterable[Any]:
-    try:
-        return list(ET.parse(path).getroot().iter(tag))
-    except (OSError, ET.ParseError) as error:
-        raise SimulationError(
-            f"expected a complete output of SUMO, got {error} in {path}; the simulation ended "
-            "early: run the episode again"
-        ) from error

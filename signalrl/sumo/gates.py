@@ -6,7 +6,6 @@ copy of the network for one episode; all that is there stays as it is, and so do
 
 from __future__ import annotations
 
-import gzip
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signalrl.errors import NetworkError
+from signalrl.sumo.xml import read_xml
 
 ROAD_M = 150.0
 """Road before a gate; who finds no room there waits outside, as at any entry."""
@@ -58,7 +58,7 @@ def add_gates(
         NetworkError: An edge is missing or for no cars, somebody comes from elsewhere, or the
             junction where it begins has other ways through it.
     """
-    root = _read(network)
+    root = read_xml(network, "a network of SUMO", NetworkError)
     known = {edge.attrib["id"]: edge for edge in root.iter("edge")}
     junctions = {junction.attrib["id"]: junction for junction in root.iter("junction")}
     reached = {c.attrib["to"] for c in root.iter("connection")}
@@ -88,14 +88,6 @@ def add_gates(
         encoding="utf-8",
     )
     return path, loops, gates
-
-
-def _read(network: Path) -> ET.Element:
-    try:
-        with gzip.open(network) if network.suffix == ".gz" else network.open("rb") as file:
-            return ET.parse(file).getroot()
-    except (OSError, EOFError, ET.ParseError) as error:
-        raise NetworkError(f"{network}: expected a network of SUMO, got: {error}") from error
 
 
 def _add(root: ET.Element, edge: ET.Element, junctions: Mapping[str, ET.Element]) -> GateRoad:

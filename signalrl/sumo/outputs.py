@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from signalrl.errors import SimulationError
 from signalrl.sumo.episode import Outputs
+from signalrl.sumo.xml import read_output
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -107,7 +107,7 @@ def read_trips(path: Path) -> Trips:
     """
     digest = hashlib.sha256()
     rows: list[list[float]] = []
-    for element in _root(path).iter("tripinfo"):
+    for element in read_output(path).iter("tripinfo"):
         a = element.attrib
         # What SUMO records beside is no part of the traffic.
         digest.update(repr(sorted(item for item in a.items() if item[0] != "devices")).encode())
@@ -168,7 +168,7 @@ def metrics_of(trips: Trips, outputs: Outputs) -> EpisodeMetrics:
             f"{outputs.tripinfo}: expected at least one scheduled vehicle, got none; "
             "look at the scenario's demand and its begin_s and end_s"
         )
-    told = {e.tag: e.attrib for e in _root(outputs.statistic)}
+    told = {e.tag: e.attrib for e in read_output(outputs.statistic)}
     end_s = float(told["performance"]["end"])
     delay_s = trips.delay_s
     driven_km = float(trips.length_m.sum()) / 1000.0
@@ -237,7 +237,7 @@ def read_edges(path: Path) -> Edges:
     Raises:
         SimulationError: The file is missing or incomplete.
     """
-    intervals = list(_root(path).iter("interval"))
+    intervals = list(read_output(path).iter("interval"))
     ids = sorted({e.attrib["id"] for interval in intervals for e in interval.iter("edge")})
     column = {edge: i for i, edge in enumerate(ids)}
     values = np.zeros((4, len(intervals), len(ids)))
@@ -253,13 +253,3 @@ def read_edges(path: Path) -> Edges:
         for name in ("begin", "end")
     )
     return Edges(tuple(ids), begin_s, end_s, *values)
-
-
-def _root(path: Path) -> ET.Element:
-    try:
-        return ET.parse(path).getroot()
-    except (OSError, ET.ParseError) as error:
-        raise SimulationError(
-            f"expected a complete output of SUMO, got {error} in {path}; "
-            "the simulation ended early: run the episode again"
-        ) from error

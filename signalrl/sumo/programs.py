@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from signalrl.errors import NetworkError
 from signalrl.network.model import Program, ProgramStep
-
-GZIP_MAGIC = b"\x1f\x8b"
+from signalrl.sumo.xml import read_xml
 
 
 def stored_programs(net: Any, additional: Iterable[Path | str] = ()) -> dict[str, list[Program]]:
@@ -42,7 +39,8 @@ def stored_programs(net: Any, additional: Iterable[Path | str] = ()) -> dict[str
                 Program(program_id, program.getType(), float(program.getOffset()), steps)
             )
     for path in additional:
-        for logic in _elements(Path(path), "tlLogic"):
+        root = read_xml(Path(path), "an additional file of SUMO", NetworkError)
+        for logic in root.iter("tlLogic"):
             if logic.find("phase") is not None:
                 try:
                     programs[logic.attrib["id"]].append(_program(logic))
@@ -72,17 +70,3 @@ def _program(logic: ElementTree.Element) -> Program:
         float(logic.get("offset", 0)),
         tuple(steps),
     )
-
-
-def _elements(path: Path, tag: str) -> Iterator[ElementTree.Element]:
-    try:
-        with path.open("rb") as file:
-            zipped = file.read(2) == GZIP_MAGIC
-        with gzip.open(path) if zipped else path.open("rb") as source:
-            root = ElementTree.parse(source).getroot()
-    except (OSError, EOFError, zlib.error, ElementTree.ParseError, UnicodeError) as error:
-        raise NetworkError(
-            f"expected an additional file of SUMO at {path}, got {error}; "
-            "give the path of an XML file"
-        ) from error
-    return root.iter(tag)

@@ -31,6 +31,7 @@ from signalrl.sumo.course import (
 )
 from signalrl.sumo.programs import stored_programs
 from signalrl.sumo.roads import Road, phase_greens, phase_names, roads_of
+from signalrl.sumo.xml import incomplete, read_output
 from signalrl.sumo.zones import Spot, spots_upstream
 
 STOP_M = 1.5
@@ -261,19 +262,12 @@ def _read_states(path: Path) -> dict[str, Shown]:
     """Return the states of each signal; one that is written again as it was is left out."""
     times: dict[str, list[float]] = {}
     states: dict[str, list[str]] = {}
-    for element in _parsed(path):
+    for element in read_output(path):
         a = element.attrib
         if element.tag == "tlsState" and states.get(a["id"], [""])[-1] != a["state"]:
             times.setdefault(a["id"], []).append(float(a["time"]))
             states.setdefault(a["id"], []).append(a["state"])
     return {name: Shown(tuple(times[name]), tuple(states[name])) for name in times}
-
-
-def _parsed(path: Path) -> list[ET.Element]:
-    try:
-        return list(ET.parse(path).getroot())
-    except (OSError, ET.ParseError) as error:
-        raise _incomplete(path, error) from error
 
 
 def _read_loops(path: Path, count: int, end_s: float) -> list[Occupied]:
@@ -300,16 +294,9 @@ def _read_loops(path: Path, count: int, end_s: float) -> list[Occupied]:
                 elif len(entered[loop]) > len(left[loop]):
                     left[loop].append(time_s)
     except OSError as error:
-        raise _incomplete(path, error) from error
+        raise incomplete(path, error) from error
     if not last.startswith("</instantE1>") and not _EMPTY.match(last):
-        raise _incomplete(path, "no end")
+        raise incomplete(path, "no end")
     for starts, ends in zip(entered, left, strict=True):
         ends += [end_s] * (len(starts) - len(ends))
     return [Occupied(tuple(a), tuple(b)) for a, b in zip(entered, left, strict=True)]
-
-
-def _incomplete(path: Path, error: object) -> SimulationError:
-    return SimulationError(
-        f"expected a complete output of SUMO, got {error} in {path}; "
-        "the simulation ended early: run the episode again"
-    )

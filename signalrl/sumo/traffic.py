@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import heapq
 import math
 import re
@@ -10,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from signalrl.errors import ConfigError
-from signalrl.sumo.programs import GZIP_MAGIC
+from signalrl.sumo.xml import read_xml
 
 Trip = tuple[float, tuple[str, ...], float]
 """Departure, the edges that are named, and the number of vehicles."""
@@ -58,9 +57,35 @@ def traffic_by_edge(
     return {name: counts[name] for name in sorted(counts)}
 
 
+def entry_edges(routes: Iterable[Path]) -> dict[str, str]:
+    """Return the edge on which each vehicle, trip and flow wants to enter, by its id.
+
+    The vehicles of a flow have its id with a number behind a point.
+
+    Raises:
+        ConfigError: A file can't be read.
+    """
+    found: dict[str, str] = {}
+    for path in routes:
+        for element, edges in _with_edges(path):
+            if edges:
+                found[element.attrib["id"]] = edges[0]
+    return found
+
+
 def _trips(path: Path, begin_s: float, end_s: float) -> Iterator[Trip]:
+    for element, edges in _with_edges(path):
+        a = element.attrib
+        start_s = _number(a.get("depart", a.get("begin", "")), begin_s)
+        if element.tag == "flow":  # one that has begun before goes on
+            start_s = max(start_s, begin_s)
+        yield start_s, edges, _vehicles(element, begin_s, end_s)
+
+
+def _with_edges(path: Path) -> Iterator[tuple[Element, tuple[str, ...]]]:
+    """Yield each vehicle, trip and flow, and the edges that it names."""
     named: dict[str, tuple[str, ...]] = {}
-    for element in _elements(path):
+    for element in read_xml(path, "a route file of SUMO", ConfigError):
         a = element.attrib
         if element.tag == "route" and "id" in a:
             named[a["id"]] = tuple(a.get("edges", "").split())
@@ -68,18 +93,14 @@ def _trips(path: Path, begin_s: float, end_s: float) -> Iterator[Trip]:
             continue
         way = element.find("route")
         if way is not None:
-            edges = tuple(way.attrib.get("edges", "").split())
+            yield element, tuple(way.attrib.get("edges", "").split())
         elif "route" in a:
-            edges = named.get(a["route"], ())
+            yield element, named.get(a["route"], ())
         else:
-            edges = tuple(a[key] for key in ("from", "to") if key in a)
-        start_s = _number(a.get("depart", a.get("begin", "")), begin_s)
-        if element.tag == "flow":  # one that has begun before goes on
-            start_s = max(start_s, begin_s)
-        yield start_s, edges, _vehicles(element, begin_s, end_s)
+            yield element, tuple(a[key] for key in ("from", "to") if key in a)
 
 
-def _vehicles(element: ElementTree.Element, begin_s: float, end_s: float) -> float:
+def _vehicles(element: Element, begin_s: float, end_s: float) -> float:
     """Return how many vehicles an element stands for."""
     if element.tag != "flow":
         return 1.0
@@ -124,15 +145,3 @@ def _fastest(net: Any, origin: str, destinations: set[str]) -> dict[str, str | N
             if after.getFunction() == "" and after.getID() not in before:
                 heapq.heappush(heap, (cost_s, after.getID(), edge_id))
     return before
-
-
-def _elements(path: Path) -> Iterator[ElementTree.Element]:
-    try:
-        with path.open("rb") as file:
-            zipped = file.read(2) == GZIP_MAGIC
-        with gzip.open(path) if zipped else path.open("rb") as source:
-            yield from list(ElementTree.parse(source).getroot())
-    except (OSError, EOFError, ElementTree.ParseError) as error:
-        raise ConfigError(
-            f"expected a route file of SUMO at {path}, got {error}; give the path of an XML file"
-        ) from error

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, cast
-from xml.etree import ElementTree as ET
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
@@ -18,6 +15,7 @@ import numpy.typing as npt
 
 from signalrl.scenario.schema import Scenario
 from signalrl.sumo.tools import run_program
+from signalrl.sumo.xml import elements
 
 SPREAD = 1.3
 """Drivers differ in what they take for the fastest way: each sees the time on each road times a
@@ -154,10 +152,9 @@ def _read_ways(path: Path) -> list[tuple[str, float, tuple[str, ...]]]:
 
 def _without_way(path: Path) -> Iterator[str]:
     """Yield the ids of the trips, and of the flows from edge to edge, of a route file."""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        for _, element in ET.iterparse(cast(IO[bytes], file)):
-            if element.tag == "trip" or (element.tag == "flow" and "from" in element.attrib):
-                yield element.attrib["id"]
+    for element in elements(path, "trip", "flow"):
+        if element.tag == "trip" or "from" in element.attrib:
+            yield element.attrib["id"]
 
 
 def _write_weights(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from signalrl.benchmark.programs.site import Site
+from signalrl.errors import NetworkError
 from signalrl.sumo.logic import Logic, logic_element
-from signalrl.sumo.programs import GZIP_MAGIC
 from signalrl.sumo.tools import run_program
+from signalrl.sumo.xml import read_xml
 
 
 def routed_vehicles(site: Site) -> Path:
@@ -48,10 +48,7 @@ def network_with(site: Site, logics: Iterable[Logic], name: str) -> Path:
     """
     source, path = site.scenario.network_file, site.folder / name
     own = {logic.signal: logic for logic in logics}
-    with source.open("rb") as file:
-        zipped = file.read(2) == GZIP_MAGIC
-    with gzip.open(source) if zipped else source.open("rb") as file:
-        root = ET.parse(file).getroot()
+    root = read_xml(source, "a network of SUMO", NetworkError)
     stored = root.findall("tlLogic")
     at = list(root).index(stored[0]) if stored else len(root)
     for element in stored:
