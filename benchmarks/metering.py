@@ -29,7 +29,7 @@ from signalrl.scenario.catalog import load_scenario
 Pair = tuple[dict[str, Any], dict[str, Any]]
 COLUMNS = (
     *("seed", "metered", "mean_delay_s", "locked", "unfinished", "undeparted"),
-    *("held_h", "longest_held_s", "waiting_at_gates"),
+    *("held_h", "longest_held_s", "held_until_s", "waiting_at_gates"),
 )
 
 
@@ -75,9 +75,9 @@ def diagram_of(run: Path, env: str) -> Diagram:
 
 
 def seeds_table(found: dict[int, Pair]) -> str:
-    """Return what became of each evening."""
-    lines = ["| seed | delay in s | locks | left | metered: delay in s | locks | left |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    """Return what became of each evening, and the minute of the watch at which gates open."""
+    lines = ["| seed | delay in s | locks | left | metered: delay in s | locks | left | open at |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
     for seed, pair in found.items():
         cells = [str(seed)]
         for result in pair:
@@ -85,8 +85,16 @@ def seeds_table(found: dict[int, Pair]) -> str:
             left = metrics["unfinished"] + metrics["undeparted"]
             locks = "locks" if result["locked"] else "no"
             cells += [f"{metrics['mean_delay_s']:.0f}", locks, str(left)]
+        cells.append(f"{held_until_s(pair[1]) / 60:.0f}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def held_until_s(result: dict[str, Any]) -> float:
+    """Return the simulated second of an evening until which gates held; 0 where none did."""
+    gates = result["gates"] or {"time_s": (), "allowed_veh_h": ()}
+    pairs = zip(gates["time_s"], gates["allowed_veh_h"], strict=True)
+    return max((time_s for time_s, allowed in pairs if allowed >= 0.0), default=0.0)
 
 
 def write_rows(found: dict[int, Pair], path: Path) -> None:
@@ -106,6 +114,7 @@ def write_rows(found: dict[int, Pair], path: Path) -> None:
                     "undeparted": metrics["undeparted"],
                     "held_h": sum(hold["held_h"] for hold in holds),
                     "longest_held_s": max((hold["longest_s"] for hold in holds), default=0.0),
+                    "held_until_s": held_until_s(result),
                     "waiting_at_gates": sum(hold["waiting"] for hold in holds),
                 }
                 writer.writerow(row)

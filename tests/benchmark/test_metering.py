@@ -107,14 +107,16 @@ def test_every_evening_is_kept(tmp_path: Path) -> None:
     main = runpy.run_path(str(ROOT / "benchmarks" / "metering.py"))
     metrics = {"mean_delay_s": 80.5, "unfinished": 3, "undeparted": 4}
     holds = [{"held_h": 2.0, "longest_s": 60.0, "waiting": 1}] * 2
-    plain = {"metrics": metrics, "locked": True, "holds": []}
-    metered = {"metrics": metrics, "locked": False, "holds": holds}
+    course = {"time_s": [60.0, 120.0, 180.0], "allowed_veh_h": [900.0, 800.0, -1.0]}
+    plain = {"metrics": metrics, "locked": True, "holds": [], "gates": None}
+    metered = {"metrics": metrics, "locked": False, "holds": holds, "gates": course}
     main["write_rows"]({7: (plain, metered)}, tmp_path / "evenings.csv")
     with (tmp_path / "evenings.csv").open(newline="") as file:
         one, other = csv.DictReader(file)
     assert (one["locked"], other["locked"]) == ("1", "0")
     assert (one["held_h"], other["held_h"]) == ("0", "4.0")
     assert (other["seed"], other["longest_held_s"], other["waiting_at_gates"]) == ("7", "60.0", "2")
+    assert (one["held_until_s"], other["held_until_s"]) == ("0.0", "120.0")
 
 
 @pytest.mark.parametrize("falls", [True, False])
