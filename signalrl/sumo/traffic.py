@@ -68,7 +68,7 @@ def entry_edges(routes: Iterable[Path]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in routes:
         for element, edges in _with_edges(path):
-            if edges:
+            if edges and ("from" in element.attrib or "to" not in element.attrib):
                 found[element.attrib["id"]] = edges[0]
     return found
 

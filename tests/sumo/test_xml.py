@@ -32,6 +32,8 @@ def test_the_content_says_whether_a_file_is_compressed(
     assert [e.get("id") for e in read_output(path)] == ["a", "b", "c"]
     assert [e.get("id") for e in elements(path, "trip")] == ["a", "c"]
     assert entry_edges([path]) == {"a": "x", "c": "z"}
+    path.write_bytes(b"<routes><trip id='a' fromJunction='j' to='y'/></routes>")
+    assert entry_edges([path]) == {}
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
