@@ -30,7 +30,7 @@ STOPPED = 130
 """Exit status after Ctrl-C, by the custom of shells."""
 COLLECT_AFTER = 100_000
 """New objects after which Python looks for garbage. At its own 700, a forecast spends a twelfth of
-its time on that, and finds little."""
+its time on that."""
 
 app = typer.Typer(
     name="signalrl",
