@@ -22,6 +22,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
 PEERS = ("sumo-rl", "sumo-rl-parallel")
+PLANS = "event-plans"
+"""The suite with a page of its own."""
 
 
 def load(path: Path) -> Any:
@@ -85,29 +87,54 @@ def short_names(environments: list[str]) -> list[str]:
     return ["-".join(parts[same:]) for parts in words]
 
 
-def paired(suite: str) -> str:
-    """Return how far the first policy is below or above all others, seed by seed, in percent."""
+def delays_of(suite: str) -> dict[str, dict[str, dict[int, float]]]:
+    """Return the mean delays of a suite's episodes by controller, environment and seed."""
     delays: dict[str, dict[str, dict[int, float]]] = {}
     with (RESULTS / "suites" / suite / "episodes.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             of_env = delays.setdefault(row["controller"], {}).setdefault(row["env"], {})
             of_env[int(row["seed"])] = float(row["mean_delay_s"])
+    return delays
+
+
+def relative(other: str, ours: dict[int, float], theirs: dict[int, float]) -> str:
+    """Return how far delays are below or above others, in percent, bold where it is sure."""
+    found = compare(other, ours, theirs)
+    if found is None:
+        return "–"
+    ends, mean = found.difference, statistics.fmean(theirs[s] for s in theirs.keys() & ours.keys())
+    text = f"{ends.mean / mean:+.1%} [{ends.low / mean:+.1%}, {ends.high / mean:+.1%}]"
+    return f"**{text}**" if found.verdict in {"lower", "higher"} else text
+
+
+def plans() -> str:
+    """Return event plans beside the control that they replace, each with calendars that err."""
+    delays = delays_of(PLANS)
+    environments = list(delays["fixed"])
+    rows = []
+    for kind in ("fixed", "actuated"):
+        bar = delays[kind]
+        draws = len(bar[environments[0]])
+        means = [f"{statistics.fmean(bar[env].values()):.1f}" for env in environments]
+        rows.append([f"`{kind}`, mean delay in s", str(draws), *means])
+        own = "event-plan" if kind == "fixed" else "event-plan-actuated"
+        for name, by_env in delays.items():
+            if name.partition(":")[0] == own:
+                cells = [relative(kind, by_env[env], bar[env]) for env in environments]
+                rows.append([f"`{name}`", str(len(by_env[environments[0]])), *cells])
+    return table(["", "draws", *short_names(environments)], rows)
+
+
+def paired(suite: str) -> str:
+    """Return how far the first policy is below or above all others, seed by seed, in percent."""
+    delays = delays_of(suite)
     name = next(controller for controller in delays if controller.startswith("policy"))
     environments = list(delays[name])
     rows = []
     for other, by_env in delays.items():
         if other == name:
             continue
-        cells = []
-        for env in environments:
-            found = compare(other, delays[name][env], by_env.get(env, {}))
-            if found is None:
-                cells.append("–")
-                continue
-            mean = statistics.fmean(by_env[env].values())
-            ends = found.difference
-            text = f"{ends.mean / mean:+.1%} [{ends.low / mean:+.1%}, {ends.high / mean:+.1%}]"
-            cells.append(f"**{text}**" if found.verdict in {"lower", "higher"} else text)
+        cells = [relative(other, delays[name][env], by_env.get(env, {})) for env in environments]
         rows.append([f"`{other}`", *cells])
     return table([f"`{name}` beside", *short_names(environments)], rows)
 
@@ -199,6 +226,8 @@ def tables() -> dict[Path, dict[str, Callable[[], str]]]:
     """Return what makes each table, by page and name; only of results that are stored."""
     results: dict[str, Callable[[], str]] = {}
     for path in sorted(RESULTS.glob("suites/*/summary.json")):
+        if path.parent.name == PLANS:
+            continue
         results[path.parent.name] = partial(league, path.parent.name)
         if path.parent.name.startswith("events"):
             results[f"{path.parent.name}-paired"] = partial(paired, path.parent.name)
@@ -210,6 +239,7 @@ def tables() -> dict[Path, dict[str, Callable[[], str]]]:
         ROOT / "README.md": {"results": trained},
         ROOT / "docs/design.md": {"stepping": stepping},
         ROOT / "docs/forecast.md": {"forecasting": forecasting},
+        ROOT / "docs/plans.md": {"plans": plans},
         ROOT / "docs/results.md": results,
     }
 
