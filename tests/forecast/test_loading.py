@@ -151,7 +151,7 @@ compiled = pytest.mark.skipif(not COMPILED, reason="it was not compiled")
 
 
 def assert_same(ours: Loading, theirs: Loading) -> None:
-    for name in ("arrived", "left", "queue", "outside"):
+    for name in ("arrived", "left", "queue", "outside", "inside", "ended"):
         np.testing.assert_allclose(getattr(theirs, name), getattr(ours, name), rtol=1e-3, atol=0.01)
 
 
