@@ -61,8 +61,8 @@ def with_calendars(calendars: Sequence[Path], day: date | None) -> dict[str, Any
     return {
         "events": {
             "calendars": [str(path.resolve()) for path in calendars],
-            "first_day": str(middle - AROUND),
-            "last_day": str(middle + AROUND),
+            "first_day": str(middle - min(AROUND, middle - date.min)),
+            "last_day": str(middle + min(AROUND, date.max - middle)),
         }
     }
 

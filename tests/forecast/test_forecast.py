@@ -19,7 +19,7 @@ from signalrl.errors import ConfigError, NetworkError
 from signalrl.events.clocks import later
 from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
-from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day
+from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day, with_calendars
 from signalrl.forecast.forecast import PARTS, QUANTILES, Outlook, look_ahead, onset_bins
 from signalrl.forecast.pictures import MOST_LETTERS, draw_forecast, timeline_figure
 from signalrl.forecast.places import read_map
@@ -366,6 +366,12 @@ def test_cars_without_a_space_are_told_of(tmp_path: Path) -> None:
 def test_a_day_outside_of_the_season_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"expected a day of the season, .*got 2029-09-15"):
         parts_of_day(SCENARIO, SEASON, date(2029, 9, 15))
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_any_day_may_be_looked_for_in_another_calendar(day: date) -> None:
+    events = with_calendars((Path("other.ics"),), day)["events"]
+    assert events["first_day"] <= str(day) <= events["last_day"]
 
 
 def test_a_day_begins_at_midnight_where_its_venue_is(tmp_path: Path) -> None:
