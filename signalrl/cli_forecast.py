@@ -64,7 +64,7 @@ def forecast_day(
     season = load_season(scenario)
     for note in season.notes:
         console.print(f"[yellow]calendar:[/yellow] {escape(str(note))}", highlight=False)
-    day = day or next_day(season, datetime.now(season.registry.local).date())
+    day = day or next_day(scenario, season, datetime.now(season.registry.local).date())
     parts = parts_of_day(scenario, season, day)
     make_folder(out)
     outlooks = []

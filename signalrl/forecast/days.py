@@ -96,10 +96,9 @@ def parts_of_day(scenario: Scenario, season: Season, day: date) -> tuple[Part, .
     occasions = occasions_of_day(scenario, season, day)
     found = tuple(_part_of(scenario, season, occasion) for occasion in occasions)
     if not found:
-        days = sorted({event.begin.date().isoformat() for event in season.events})
-        near = ", ".join(days[:3])
+        some = ", ".join(map(str, event_days(scenario, season)[:3]))
         raise ConfigError(
-            f"{scenario.name}: expected a day with an event, such as {near}, got {day}; the "
+            f"{scenario.name}: expected a day with an event, such as {some}, got {day}; the "
             "traffic of this environment is known around events only"
         )
     return found
@@ -123,10 +122,20 @@ def drawn_part(scenario: Scenario, season: Season, seed: int) -> tuple[Occasion,
     return occasion, _part_of(scenario, season, occasion)
 
 
-def next_day(season: Season, today: date) -> date:
+def next_day(scenario: Scenario, season: Season, today: date) -> date:
     """Return the next day with an event, or the first of the season where all are past."""
-    days = sorted({event.begin.date() for event in season.events})
+    days = event_days(scenario, season)
     return next((day for day in days if day >= today), days[0])
+
+
+def event_days(scenario: Scenario, season: Season) -> list[date]:
+    """Return the days of the season on which an event begins, or its first where none does.
+
+    The first event of a season may have begun on the evening before it.
+    """
+    assert scenario.events is not None
+    first = scenario.events.first_day
+    return sorted({day for e in season.events if (day := e.begin.date()) >= first}) or [first]
 
 
 def occasions_of_day(scenario: Scenario, season: Season, day: date) -> Iterator[Occasion]:

@@ -152,9 +152,23 @@ def test_recorded_traffic_is_forecast_around_events_only() -> None:
 
 def test_the_next_day_with_an_event_is_forecast_by_default() -> None:
     days = sorted({event.begin.date() for event in SEASON.events})
-    assert next_day(SEASON, days[3]) == days[3]
-    assert next_day(SEASON, days[3] + timedelta(days=1)) == days[4]
-    assert next_day(SEASON, days[-1] + timedelta(days=1)) == days[0]
+    assert next_day(SCENARIO, SEASON, days[3]) == days[3]
+    assert next_day(SCENARIO, SEASON, days[3] + timedelta(days=1)) == days[4]
+    assert next_day(SCENARIO, SEASON, days[-1] + timedelta(days=1)) == days[0]
+
+
+def test_an_evening_before_the_season_is_no_day_of_it() -> None:
+    """Its event ends in the season's first night, so that its visitors are on the road then."""
+    first = date(2026, 7, 1)  # of the season
+    begin = datetime.combine(first - timedelta(days=1), time(20), EVENT.begin.tzinfo)
+    before = replace(EVENT, begin=begin, end=begin + timedelta(hours=5))
+    for events, day in (
+        ((before, *SEASON.events), min(SEASON.events).begin.date()),
+        ((before,), first),
+    ):
+        season = replace(SEASON, events=events)
+        assert next_day(SCENARIO, season, first - timedelta(days=9)) == day
+        assert parts_of_day(SCENARIO, season, day)
 
 
 def test_the_command_writes_a_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
