@@ -70,7 +70,8 @@ def forecast_day(
     outlooks = []
     roads = read_map(scenario, network)
     for part in parts:
-        with console.status(f"{scenario.name}, {day}: {escape(part.label)}, {draws} draws"):
+        about = escape(f"{scenario.name}, {day}: {part.label}")
+        with console.status(f"{about}, {draws} draws"):
             outlooks.append(
                 look_ahead(
                     *(scenario, network, season.registry, part.events, part.window, draws, seed),
@@ -106,9 +107,11 @@ def show(forecast: DayForecast, out: Path, console: Console) -> None:
     titles = ", ".join(
         f"{event.title} ({_when(event, forecast.day)})" for event in forecast.events()
     )
-    console.print(f"[bold]{forecast.env}, {forecast.day}[/bold]: {escape(titles) or 'no event'}")
+    title = escape(f"{forecast.env}, {forecast.day}")
+    console.print(f"[bold]{title}[/bold]: {escape(titles) or 'no event'}")
     for risk in forecast.risks:
-        console.print(risk.sentence(), style="bold red" if risk.warns else "", highlight=False)
+        style = "bold red" if risk.warns else ""
+        console.print(escape(risk.sentence()), style=style, highlight=False)
     ranked = forecast.ranked()
     if ranked:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -118,7 +121,7 @@ def show(forecast: DayForecast, out: Path, console: Console) -> None:
             table.add_row(
                 str(rank),
                 f"{p.probability:.2f}",
-                p.place.name,
+                escape(p.place.name),
                 f"{p.begin:%H:%M}-{p.end:%H:%M}",
                 f"{p.ratio:.2f}",
                 f"{p.queue_m:.0f} ({p.queue_most_m:.0f})",
@@ -127,12 +130,14 @@ def show(forecast: DayForecast, out: Path, console: Console) -> None:
             )
         console.print(table)
         if len(ranked) > SHOWN:
-            console.print(f"and {len(ranked) - SHOWN} more in {out / 'problems.txt'}")
+            console.print(f"and {len(ranked) - SHOWN} more in {escape(str(out / 'problems.txt'))}")
     else:
         console.print("no problem is likely")
     for note in forecast.notes():
         console.print(f"[yellow]{escape(note)}[/yellow]", highlight=False)
-    console.print(f"forecast: {out} (forecast.json, problems.txt, map.svg, timeline.svg)")
+    console.print(
+        f"forecast: {escape(str(out))} (forecast.json, problems.txt, map.svg, timeline.svg)"
+    )
 
 
 def _when(event: Event, day: date) -> str:

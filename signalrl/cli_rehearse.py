@@ -104,7 +104,8 @@ def rehearse_evenings(
 
 def show(found: dict[str, Any], out: Path, console: Console) -> None:
     """Print what corrections are good for."""
-    console.print(f"problems of {found['env']}, {found['evenings']} evenings, held out in turns:")
+    env = escape(found["env"])
+    console.print(f"problems of {env}, {found['evenings']} evenings, held out in turns:")
     for name, score in found["scores"].items():
         console.print(
             f"  {name} corrections: found {score['recall']:.0%}, right {score['precision']:.0%}; "
@@ -118,7 +119,7 @@ def show(found: dict[str, Any], out: Path, console: Console) -> None:
                 "[/yellow]",
                 highlight=False,
             )
-    console.print(f"corrections: {out / CORRECTIONS}", highlight=False)
+    console.print(f"corrections: {escape(str(out / CORRECTIONS))}", highlight=False)
 
 
 def _same_terms(scenario: Scenario, draws: int, out: Path) -> None:

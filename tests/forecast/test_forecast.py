@@ -8,12 +8,15 @@ import shutil
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from signalrl import cli_forecast, cli_rehearse
 from signalrl.cli import main
 from signalrl.errors import ConfigError, NetworkError
 from signalrl.events.clocks import later
@@ -21,6 +24,7 @@ from signalrl.events.scoring import covered, detection, pinball
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.days import knows_all_hours, next_day, parts_of_day, with_calendars
 from signalrl.forecast.forecast import PARTS, QUANTILES, Outlook, look_ahead, onset_bins
+from signalrl.forecast.gridlock import Risk
 from signalrl.forecast.pictures import MOST_LETTERS, draw_forecast, timeline_figure
 from signalrl.forecast.places import read_map
 from signalrl.forecast.problems import WARN, find_problems
@@ -201,6 +205,26 @@ def test_the_command_writes_a_forecast(tmp_path: Path, capsys: pytest.CaptureFix
     assert 50.5 < lat < 51.5
     for name in ("map.svg", "timeline.svg"):
         assert (tmp_path / name).read_text().startswith("<?xml")
+
+
+def test_no_name_is_taken_for_markup() -> None:
+    street, title, folder = "[old] mill [/b]", "Match [sold out] [/b]", Path("runs/[today]")
+    problem = find_problems(the_evening(), ROADS.places)[0]
+    problem = replace(problem, place=replace(problem.place, name=street))
+    found = DayForecast(
+        *("[my] town", EVENT.begin.date(), DRAWS, 0, (), ()),
+        ((problem,) * (cli_forecast.SHOWN + 1),),
+        (Risk(0.4, 0.4, None, title),),
+    )
+    out = StringIO()
+    console = Console(file=out, width=300)
+    cli_forecast.show(found, folder, console)
+    cli_rehearse.show(
+        {"env": "[my] town", "evenings": 2, "scores": {}, "phases": {}}, folder, console
+    )
+    said = out.getvalue()
+    assert said.count(street) == cli_forecast.SHOWN
+    assert [said.count(text) for text in (title, "[my] town", str(folder))] == [1, 2, 3]
 
 
 def test_the_costliest_approach_is_on_top_of_the_timeline(tmp_path: Path) -> None:
