@@ -67,6 +67,17 @@ def with_calendars(calendars: Sequence[Path], day: date | None) -> dict[str, Any
     }
 
 
+def as_announced(scenario: Scenario) -> Scenario:
+    """Return a scenario whose events all happen, before as many people as the calendar expects.
+
+    Trainings may vary both. A forecast takes the calendar at its word, and so do the evenings in
+    SUMO that are set beside it.
+    """
+    assert scenario.events is not None
+    said = {"probability": 1.0, "attendance_factor": (1.0, 1.0)}
+    return scenario.model_copy(update={"events": scenario.events.model_copy(update=said)})
+
+
 def knows_all_hours(scenario: Scenario) -> bool:
     """Whether the usual traffic of all hours of a day is known."""
     demand = scenario.demand

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from signalrl.errors import ConfigError
+from signalrl.forecast.days import as_announced
 from signalrl.forecast.gridlock import Risk
 from signalrl.forecast.rehearsal import simulated
 from signalrl.forecast.traffic import Window
@@ -74,7 +75,8 @@ def driven_risks(
     """Drive evenings of some occasions, and yield the risk of each when all are driven.
 
     Args:
-        scenario: One that knows its district; it is driven for :data:`LENGTH_S` at least.
+        scenario: One that knows its district; it is driven for :data:`LENGTH_S` at least, see
+            :func:`signalrl.forecast.days.as_announced`.
         season: Its calendar.
         occasions: Events of it, and whether visitors come or leave.
         evenings: How many for each.
@@ -89,7 +91,8 @@ def driven_risks(
     """
     if scenario.metering is None:
         raise unknown_district(scenario)
-    long = scenario.model_copy(update={"end_s": max(scenario.end_s, scenario.begin_s + LENGTH_S)})
+    end_s = max(scenario.end_s, scenario.begin_s + LENGTH_S)
+    long = as_announced(scenario).model_copy(update={"end_s": end_s})
     seeds = [list(islice(seeds_of(long, season, one), evenings)) for one in occasions]
     with TemporaryDirectory(prefix="signalrl-") as name:
         folder = Path(name)

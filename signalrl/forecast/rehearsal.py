@@ -14,7 +14,7 @@ import numpy.typing as npt
 from signalrl.events.turnout import expected_people
 from signalrl.forecast.assignment import assign, read_roads
 from signalrl.forecast.corrections import DISTRICT, Evening, learn_corrections
-from signalrl.forecast.days import drawn_part
+from signalrl.forecast.days import as_announced, drawn_part
 from signalrl.forecast.forecast import BIN_S, DRAWS, PARTS, merged, outlook
 from signalrl.forecast.observed import Observed, observe
 from signalrl.forecast.traffic import Window, draw_traffic
@@ -120,7 +120,7 @@ def rehearse(scenario: Scenario, seed: int, draws: int = DRAWS) -> Rehearsal:
     """Foretell and drive the evening that a seed draws from the calendar.
 
     Args:
-        scenario: An environment with events.
+        scenario: An environment with events; see :func:`signalrl.forecast.days.as_announced`.
         seed: Decides the event and everything of the evening that the forecast does not know.
         draws: How many evenings the forecast draws.
 
@@ -129,6 +129,7 @@ def rehearse(scenario: Scenario, seed: int, draws: int = DRAWS) -> Rehearsal:
         SimulationError: SUMO failed.
     """
     network, season = scenario_network(scenario), load_season(scenario)
+    scenario = as_announced(scenario)
     occasion, part = drawn_part(scenario, season, seed)
     capacity = Capacity(find_movements(network))
     traffic = draw_traffic(scenario, season.registry, part.events, part.window, draws)

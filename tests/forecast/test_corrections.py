@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,12 +30,13 @@ from signalrl.forecast.corrections import (
 )
 from signalrl.forecast.days import drawn_part
 from signalrl.forecast.forecast import outlook, severity
-from signalrl.forecast.rehearsal import Rehearsal, cross_validated
+from signalrl.forecast.rehearsal import Rehearsal, cross_validated, rehearse
 from signalrl.forecast.traffic import draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
 from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.fresh import run_fresh
 
 NAMES = ("a", "b", "c")
 DRAWS = 200
@@ -263,6 +265,22 @@ def test_the_command_learns_from_evenings_and_the_forecast_uses_it(
     (folder / "corrections.csv").unlink()
     with pytest.raises(ConfigError, match=r"corrections\.csv"):
         load_scenario(str(folder))
+
+
+def _rehearse(folder: Path, probability: float) -> None:
+    events = {"probability": probability, "phases": ["ingress"], "lead_s": {"ingress": 2400}}
+    scenario = load_scenario("arena", settings={"end_s": 900, "events": events})
+    rehearse(scenario, 1, 20).write(folder / f"{probability}.npz")
+
+
+def test_an_evening_that_is_foretold_happens(tmp_path: Path) -> None:
+    tasks = (0.0, 1.0)
+    list(run_fresh(partial(_rehearse, tmp_path), tasks, 1))
+    none, whole = (Rehearsal.read(tmp_path / f"{task}.npz") for task in tasks)
+    assert none is not None
+    assert whole is not None
+    assert none.evening.foretold == pytest.approx(whole.evening.foretold)
+    assert none.evening.seen == pytest.approx(whole.evening.seen)
 
 
 def test_an_evening_that_is_killed_is_told_and_leaves_nothing_running(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from signalrl.forecast import driven
 from signalrl.forecast.days import Part, parts_of_day
 from signalrl.forecast.driven import driven_risks, risk_of, seeds_of
 from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.demand import draw_episode
 from signalrl.scenario.event_demand import draw_occasion, load_season, occasion_of
 
 SCENARIO = load_scenario("arena")
@@ -64,6 +67,26 @@ def test_a_district_without_a_diagram_is_not_driven() -> None:
     with pytest.raises(ConfigError, match="knows its district"):
         next(driven_risks(scenario, season, [], 5))
     assert main(["forecast", "ingolstadt-matchday", "--at", "2026-08-08", "--drive", "5"]) == 2
+
+
+def test_evenings_are_driven_as_the_calendar_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What trainings vary is no doubt of the calendar's, nor one of the draws."""
+    told: list[bytes] = []
+
+    def draw(work: partial[None], seeds: Sequence[int], _jobs: int) -> Iterator[int]:
+        folder, scenario = work.args
+        for seed in seeds:
+            told.append(draw_episode(scenario, seed, folder).drawn_files[0].read_bytes())
+            (folder / f"{seed}.json").write_text("null")
+            yield seed
+
+    monkeypatch.setattr(driven, "run_fresh", draw)
+    varied = {"probability": 0.0, "attendance_factor": [0.1, 0.2]}
+    for settings in ({}, varied):
+        scenario = load_scenario("arena", settings={"events": settings})
+        assert len(list(driven_risks(scenario, SEASON, [OCCASION], 2))) == 3
+    assert told[:2] == told[2:]
+    assert told[0] != told[1]
 
 
 def test_the_command_drives_where_the_draws_see_a_chance(
