@@ -196,15 +196,17 @@ def read_corrections(path: Path) -> Corrections:
             for row in reader:
                 try:
                     factors = float(row["queue"]), float(row["problem"])
-                    known = found.get(row["phase"])
+                    known, seen = found.get(row["phase"]), int(row["evenings"])
                     if known is None or not all(0.0 < f < math.inf for f in factors):
+                        raise ValueError
+                    if seen < 0 or len(row) > len(COLUMNS):  # as a decimal comma makes it
                         raise ValueError
                     if row["place"] in known:
                         raise ConfigError(
                             f"{path}, line {reader.line_num}: expected each place once before "
                             f"events and once after them, got {row['place']!r} again"
                         )
-                    known[row["place"]] = (*factors, int(row["evenings"]))
+                    known[row["place"]] = (*factors, seen)
                 except (TypeError, ValueError):
                     raise ConfigError(
                         f"{path}, line {reader.line_num}: expected a place, a phase "

@@ -185,6 +185,8 @@ HEAD = "place,phase,queue,problem,evenings\n"
         (HEAD + "a,ingress,0,1,3\n", "line 2: expected a place, a phase"),
         (HEAD + "a,ingress,nan,1,3\n", "line 2"),
         (HEAD + "a,ingress,1,1\n", "line 2"),
+        (HEAD + "a,ingress,1,1,-3\n", "line 2"),
+        (HEAD + "a,ingress,1,5,1,2,3\na,egress,1,5,1,2,3\n", "line 2"),
         (HEAD + "a,half-time,1,1,3\n", "got a,half-time,1,1,3"),
         (HEAD + "a,ingress,1,1,3\n", "expected each place once before events and once after"),
         (HEAD, "expected each place once"),
