@@ -18,7 +18,6 @@ from signalrl.forecast.forecast import QUANTILES, Outlook
 from signalrl.forecast.gridlock import Risk
 from signalrl.forecast.places import Map
 from signalrl.forecast.problems import Problem
-from signalrl.forecast.traffic import Parking
 
 ROUND = 3
 TOLD = 0.02
@@ -65,14 +64,9 @@ class DayForecast:
 
     def notes(self) -> list[str]:
         """Return what is not in the forecast though the calendar has it, in plain language."""
-        some = (one for outlook in self.outlooks for one in outlook.parking)
-        worst: dict[str, Parking] = {}
-        for one in some:
-            if one.without_space >= TOLD * one.vehicles:
-                worst[one.event] = max(
-                    one, worst.get(one.event, one), key=lambda p: p.without_space
-                )
-        return [one.sentence() for one in worst.values()]
+        # Each once: parts of a day draw the same of an event.
+        some = dict.fromkeys(one for outlook in self.outlooks for one in outlook.parking)
+        return [one.sentence() for one in some if one.without_space >= TOLD * one.vehicles]
 
     def events(self) -> list[Event]:
         """Return the events of which visitors are on the road on the day, each once."""

@@ -86,14 +86,16 @@ class Parking(NamedTuple):
     """
 
     event: str
+    begin: datetime
     vehicles: float
     without_space: float
 
     def sentence(self) -> str:
         """Return it as people would tell it."""
         return (
-            f"{self.event}: {self.without_space:.0f} of {self.vehicles:.0f} cars find no space in "
-            "the car parks; they are not in this forecast"
+            f"{self.event}, {self.begin:%Y-%m-%d %H:%M}: {self.without_space:.0f} of "
+            f"{self.vehicles:.0f} cars find no space in the car parks; they are not in this "
+            "forecast"
         )
 
 
@@ -327,7 +329,7 @@ def _crowds(
                     for ends, of_way in _by_way(trips, steps, np.flatnonzero(inside)):
                         found[Stream(kind, *ends)].append((of_way, draw))
         if comes:
-            parking.append(Parking(event.title, cars / draws, outside / draws))
+            parking.append(Parking(event.title, event.begin, cars / draws, outside / draws))
     crowds = {
         key: Crowd(
             np.concatenate([steps for steps, _ in parts]),

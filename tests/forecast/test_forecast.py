@@ -396,6 +396,9 @@ def test_cars_without_a_space_are_told_of(tmp_path: Path) -> None:
     told = DayForecast("arena", event.begin.date(), 4, 0, part, (look,), ((),)).notes()
     assert told == [one.sentence()]
     assert f"{one.without_space:.0f} of {one.vehicles:.0f} cars find no space" in told[0]
+    twice = (look, replace(look, parking=(one, one._replace(begin=later(one.begin, 7200.0)))))
+    told = DayForecast("arena", event.begin.date(), 4, 0, part * 2, twice, ((), ())).notes()
+    assert len(set(told)) == len(told) == 2, "another performance, and the first in two parts"
     usual = look_ahead(SCENARIO, NETWORK, SEASON.registry, [EVENT], WINDOW, 4)
     told = DayForecast("arena", EVENT.begin.date(), 4, 0, part, (usual,), ((),)).notes()
     assert told == []
