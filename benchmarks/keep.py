@@ -88,6 +88,11 @@ def _check_same(
                 f"{run}: expected the {what} of {kept}, {before['suite'][what]}, got "
                 f"{summary['suite'][what]}; keep it under another name"
             )
+    if before["commit"] != summary["commit"]:  # parts may have no controller in common
+        raise SystemExit(
+            f"{run}: expected results of commit {before['commit']}, as in {kept}, got "
+            f"{summary['commit']}; run it from that commit"
+        )
     for env in earlier.keys() & specs.keys():
         for name in earlier[env].keys() & specs[env].keys():
             if earlier[env][name] != specs[env][name]:
