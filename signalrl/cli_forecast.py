@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def forecast_day(
     if scenario.metering is not None:
         diagram = scenario.metering.diagram
         taught = corrections_of(scenario)
-        risks = tuple(gridlock_risk(outlook, diagram, taught) for outlook in outlooks)
+        risks = tuple(
+            replace(gridlock_risk(look, diagram, taught), about=part.label if parts[1:] else "")
+            for part, look in zip(parts, outlooks, strict=True)
+        )
         if driven and any(risk.probability >= POSSIBLE for risk in risks):
             occasions = tuple(occasions_of_day(scenario, season, day))
             done, number = 0, driven * len(occasions)

@@ -89,6 +89,22 @@ def test_evenings_are_driven_as_the_calendar_has_them(monkeypatch: pytest.Monkey
     assert told[0] != told[1]
 
 
+def test_each_part_of_a_day_has_a_risk_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the usual traffic is known around events only."""
+    folder = tmp_path / "around"
+    shutil.copytree(SCENARIO.folder, folder)
+    text = (folder / "scenario.yaml").read_text()
+    (folder / "scenario.yaml").write_text(text.replace("clock: day", "clock: episode"))
+    command = ["forecast", str(folder), "--at", str(OCCASION.event.begin.date())]
+    assert main([*command, "--draws", "20", "--out", str(tmp_path / "out"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    about = [risk["about"] for risk in found["gridlock"]]
+    assert about == [part["label"] for part in found["parts"]]
+    assert len(set(about)) == 2
+
+
 def test_the_command_drives_where_the_draws_see_a_chance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
