@@ -183,8 +183,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/alarms"))
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.first, arguments.first + arguments.evenings)
+    if seeds and seeds[-1] >= OTHERS_FROM:
+        parser.error(
+            f"--first: expected evenings below {OTHERS_FROM}, from where those are that judge, got "
+            f"{seeds[-1]}"
+        )
+    arguments.out.mkdir(parents=True, exist_ok=True)
     calendars = tuple(arguments.calendar or CALENDARS)
     plan = Plan(arguments.env, calendars, arguments.draws, arguments.out)
     if (scenario := load_scenario(arguments.env)).metering is None:

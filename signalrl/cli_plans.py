@@ -72,7 +72,8 @@ def show(described: Sequence[dict[str, Any]], out: Path) -> None:
     console = Console()
     console.print(table)
     names = ", ".join(dict.fromkeys(str(out / period["programs"]) for period in described))
-    console.print(f"{out / TABLE}: greens and offsets; {names}: programs for SUMO")
+    text = f"{out / TABLE}: greens and offsets; {names}: programs for SUMO"
+    console.print(text, markup=False, highlight=False)
 
 
 def _write_table(rows: Iterable[Row], path: Path) -> None:

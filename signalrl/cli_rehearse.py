@@ -108,8 +108,9 @@ def show(found: dict[str, Any], out: Path, console: Console) -> None:
     console.print(f"problems of {env}, {found['evenings']} evenings, held out in turns:")
     for name, score in found["scores"].items():
         console.print(
-            f"  {name} corrections: found {score['recall']:.0%}, right {score['precision']:.0%}; "
-            f"right where 90% are found {score['precision_at_recall_0.9']:.0%}",
+            f"  {name} corrections: found {_percent(score['recall'])}, right "
+            f"{_percent(score['precision'])}; right where 90% are found "
+            f"{_percent(score['precision_at_recall_0.9'])}",
             highlight=False,
         )
     for phase, number in found["phases"].items():
@@ -120,6 +121,10 @@ def show(found: dict[str, Any], out: Path, console: Console) -> None:
                 highlight=False,
             )
     console.print(f"corrections: {escape(str(out / CORRECTIONS))}", highlight=False)
+
+
+def _percent(share: float | None) -> str:
+    return "none of none" if share is None else f"{share:.0%}"
 
 
 def _same_terms(scenario: Scenario, draws: int, out: Path) -> None:

@@ -17,19 +17,19 @@ class Detection:
     """How well problems are found.
 
     Attributes:
-        recall: Part of the problems that were forecast.
-        precision: Part of the forecast problems that came.
+        recall: Part of the problems that were forecast; None where there were none.
+        precision: Part of the forecast problems that came; None where none was forecast.
     """
 
-    recall: float
-    precision: float
+    recall: float | None
+    precision: float | None
 
 
 def detection(probability: FloatArray, happened: BoolArray, threshold: float) -> Detection:
     """Return how well a threshold on probabilities finds what happened; arrays of one shape."""
     warned = probability >= threshold
-    hits = float((warned & happened).sum())
-    return Detection(hits / max(1.0, float(happened.sum())), hits / max(1.0, float(warned.sum())))
+    hits, came, told = (int(x.sum()) for x in (warned & happened, happened, warned))
+    return Detection(hits / came if came else None, hits / told if told else None)
 
 
 def threshold_at(probability: FloatArray, happened: BoolArray, recall: float) -> float:

@@ -115,7 +115,7 @@ class Roads:
     Attributes:
         edges: All edges by id.
         before: The edges before each approach's stop line, from there backwards to where a road
-            branches off or joins.
+            branches off or joins, or ends.
     """
 
     edges: Mapping[str, Edge]
@@ -137,12 +137,15 @@ def read_roads(scenario: Scenario, capacity: Capacity) -> Roads:
 
 
 def backwards(edge: Any) -> Iterator[str]:
-    """Yield an edge of sumolib's and those before it, up to where a road branches off or joins."""
+    """Yield an edge of sumolib's and those before it, up to where a road branches off or joins.
+
+    Who turns round comes from another road, so it ends there too.
+    """
     seen: set[str] = set()
     while edge.getID() not in seen:
         seen.add(edge.getID())
         yield str(edge.getID())
-        before = _roads(edge.getIncoming())
+        before = [road for road in _roads(edge.getIncoming()) if not _turns_round(road, edge)]
         if edge.getFromNode().getType().startswith("traffic_light") or len(before) != 1:
             return
         if len(_roads(before[0].getOutgoing())) != 1:
@@ -151,8 +154,13 @@ def backwards(edge: Any) -> Iterator[str]:
 
 
 def _roads(edges: Iterable[Any]) -> list[Any]:
-    """Return edges without the ways over a junction, which a network may hold too."""
-    return [edge for edge in edges if edge.getFunction() != "internal"]
+    """Return edges without the ways over a junction, on foot or not, which a network may hold."""
+    return [edge for edge in edges if edge.getFunction() in ("", "connector")]
+
+
+def _turns_round(edge: Any, after: Any) -> bool:
+    """Whether an edge leads to the next by a U-turn alone, as at a dead end."""
+    return {way.getDirection() for way in edge.getConnections(after)} == {"t"}
 
 
 class _Plan:

@@ -116,8 +116,10 @@ def write_forecast(forecast: DayForecast, roads: Map, out: Path) -> list[Path]:
     paths[0].write_text(json.dumps(data) + "\n", encoding="utf-8")
     lines = [*risks, *(problems or ["no problem is likely"]), *forecast.notes()]
     paths[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shapes = out / "forecast.geojson"
+    shapes.unlink(missing_ok=True)  # of a forecast before
     if roads.lonlat is not None:
-        paths.append(out / "forecast.geojson")
+        paths.append(shapes)
         features = _features(forecast, roads.lonlat)
         paths[-1].write_text(
             json.dumps({"type": "FeatureCollection", "features": features}) + "\n",

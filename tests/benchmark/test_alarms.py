@@ -87,6 +87,14 @@ def test_the_share_of_others_that_lock_is_what_warns(script: Any, tmp_path: Path
     assert script["score"](rows, 0.4)["precision"] == pytest.approx(1 / 3)
 
 
+def test_no_evening_judges_itself(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = script["OTHERS_FROM"]
+    monkeypatch.setattr("sys.argv", ["alarms.py", "arena", "--first", str(last - 49)])
+    with pytest.raises(SystemExit) as stopped:
+        script["main"]()
+    assert stopped.value.code == 2
+
+
 def test_both_alarms_are_scored(
     script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

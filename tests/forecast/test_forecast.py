@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+import sumo
 from rich.console import Console
 
 from signalrl import cli_forecast, cli_rehearse
@@ -28,12 +29,13 @@ from signalrl.forecast.gridlock import Risk
 from signalrl.forecast.pictures import MOST_LETTERS, draw_forecast, timeline_figure
 from signalrl.forecast.places import read_map
 from signalrl.forecast.problems import WARN, find_problems
-from signalrl.forecast.report import DayForecast
+from signalrl.forecast.report import DayForecast, write_forecast
 from signalrl.forecast.traffic import Window, draw_traffic
 from signalrl.network.capacity import Capacity, find_movements
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season, occasion_of
 from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.reader import load_net
 from signalrl.sumo.ways import Trip, find_ways
 
 SCENARIO = load_scenario("arena")
@@ -207,6 +209,15 @@ def test_the_command_writes_a_forecast(tmp_path: Path, capsys: pytest.CaptureFix
         assert (tmp_path / name).read_text().startswith("<?xml")
 
 
+def test_no_map_of_a_forecast_before_is_left(tmp_path: Path) -> None:
+    of_town = read_map(SCENARIO, NETWORK)
+    found = DayForecast("town", EVENT.begin.date(), DRAWS, 0, (), (), ())
+    lonlat = {key: [(11.4, 48.8)] for key in of_town.shapes}
+    for roads, files in ((replace(of_town, lonlat=lonlat), 3), (of_town, 2)):
+        assert len(write_forecast(found, roads, tmp_path)) == files
+        assert len(list(tmp_path.iterdir())) == files
+
+
 def test_no_name_is_taken_for_markup() -> None:
     street, title, folder = "[old] mill [/b]", "Match [sold out] [/b]", Path("runs/[today]")
     problem = find_problems(the_evening(), ROADS.places)[0]
@@ -220,11 +231,19 @@ def test_no_name_is_taken_for_markup() -> None:
     console = Console(file=out, width=300)
     cli_forecast.show(found, folder, console)
     cli_rehearse.show(
-        {"env": "[my] town", "evenings": 2, "scores": {}, "phases": {}}, folder, console
+        {
+            "env": "[my] town",
+            "evenings": 2,
+            "scores": {"without": dict.fromkeys(SCORES), "with": dict.fromkeys(SCORES, 0.25)},
+            "phases": {},
+        },
+        folder,
+        console,
     )
     said = out.getvalue()
     assert said.count(street) == cli_forecast.SHOWN
     assert [said.count(text) for text in (title, "[my] town", str(folder))] == [1, 2, 3]
+    assert [said.count(text) for text in ("none of none", "25%")] == [3, 3]
 
 
 def test_the_costliest_approach_is_on_top_of_the_timeline(tmp_path: Path) -> None:
@@ -323,9 +342,21 @@ def test_the_ratio_of_a_problem_is_one_of_its_own_time() -> None:
     assert find_problems(replace(look, wanting=wanting), ROADS.places) == problems
 
 
-@pytest.mark.parametrize("name", ["arena", "ingolstadt-matchday", "cologne-concert"])
-def test_a_road_on_the_map_is_as_long_as_in_the_model(name: str) -> None:
-    scenario = load_scenario(name)
+SCORES = ("recall", "precision", "precision_at_recall_0.9")
+PAVED = Path(sumo.__file__).parent / "tools/game/fkk_in/ingolstadt.net.xml.gz"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("arena", {}),
+        ("ingolstadt-matchday", {}),
+        ("cologne-concert", {}),
+        ("single", {"network": str(PAVED)}),  # whose pavements sumolib joins to its roads
+    ],
+)
+def test_a_road_on_the_map_is_as_long_as_in_the_model(name: str, settings: dict[str, str]) -> None:
+    scenario = load_scenario(name, settings=settings)
     network = scenario_network(scenario)
     capacity = Capacity(find_movements(network))
     roads = read_roads(scenario, capacity)
@@ -333,6 +364,16 @@ def test_a_road_on_the_map_is_as_long_as_in_the_model(name: str) -> None:
     for edge, before in zip(capacity.approaches, roads.before, strict=True):
         length_m = sum(roads.edges[one].length_m for one in before)
         assert places[edge].length_m == pytest.approx(length_m, abs=0.1), edge
+
+
+def test_a_road_ends_where_drivers_turn_round() -> None:
+    """Dead ends are all over this map, and none of them leads back on the road's other side."""
+    scenario = load_scenario("cologne-concert")
+    net = load_net(scenario.network_file)
+    for before in read_roads(scenario, Capacity(find_movements(scenario_network(scenario)))).before:
+        edges = [net.getEdge(edge) for edge in before]
+        sides = {frozenset((edge.getFromNode(), edge.getToNode())) for edge in edges}
+        assert len(sides) == len(edges), before
 
 
 def test_a_problem_in_an_hour_that_comes_twice_has_its_own_zone() -> None:
@@ -489,6 +530,8 @@ def test_scores_are_those_of_the_books() -> None:
     odds, happened = np.array([0.9, 0.8, 0.1, 0.6]), np.array([True, False, True, True])
     found = detection(odds, happened, 0.5)
     assert (found.recall, found.precision) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    nothing = detection(odds, np.zeros(4, bool), 1.0)
+    assert (nothing.recall, nothing.precision) == (None, None)
     truth = np.random.default_rng(0).normal(0.0, 1.0, 20_000)
     best = np.array([-1.2816, 0.0, 1.2816])[:, None] * np.ones(20_000)
     assert covered(best, truth).mean() == pytest.approx(0.8, abs=0.01)
