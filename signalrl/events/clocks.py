@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
+YEARS = range(1970, 2200)
+"""A time of another year stands for one that is not known, such as 9999-12-31."""
+
 
 def in_zone(moment: datetime, zone: tzinfo) -> datetime:
     """Return a moment in a zone; one without a zone is taken as a time of it.

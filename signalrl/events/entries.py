@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from signalrl.errors import ConfigError
-from signalrl.events.clocks import in_zone, later
+from signalrl.events.clocks import YEARS, in_zone, later
 from signalrl.events.event import Event
 from signalrl.events.venues import Location, Registry, folded
 
@@ -198,6 +198,10 @@ class Judge:
         begin, end, days = entry.begin, entry.end, 1
         if begin is None:
             raise SkippedError("expected a beginning, got none")
+        if begin.year not in YEARS:
+            raise SkippedError(
+                f"expected a year from {YEARS[0]} to {YEARS[-1]}, got the beginning {begin}"
+            )
         if not isinstance(begin, datetime):
             if usual is None:
                 raise SkippedError(f"expected a time of day, got the date {begin} alone")

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalrl.errors import ConfigError
+from signalrl.events.clocks import YEARS
 from signalrl.events.entries import Note, clean
 from signalrl.events.venues import Registry, Venue
 from signalrl.files import decoded, delimiter_of, read_limited, suggestion
@@ -33,8 +34,6 @@ MAX_NOTES = 50
 MAX_VEHICLES = 100_000
 INTERVALS_S = (60.0, 3600.0)
 """The shortest and the longest interval of counts that say something about an event."""
-YEARS = range(1970, 2200)
-"""A time of another year stands for one that is not known."""
 _POINTS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 """Where commas begin decimals, thousands may have points."""
 

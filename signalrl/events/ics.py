@@ -21,13 +21,12 @@ from icalendar.prop import vDDDLists, vDDDTypes
 from icalendar.timezone import tzp
 
 from signalrl.errors import ConfigError
-from signalrl.events.clocks import later
+from signalrl.events.clocks import YEARS, later
 from signalrl.events.entries import Entry, Judge, SkippedError
 from signalrl.events.ics_lines import of_events
 from signalrl.events.rules import as_utc, bound, listed
 from signalrl.events.venues import Location
 from signalrl.events.versions import (
-    YEARS,
     Component,
     cancels_all,
     current,

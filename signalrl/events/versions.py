@@ -8,13 +8,12 @@ from typing import Any
 
 from icalendar.prop import vDDDTypes
 
+from signalrl.events.clocks import YEARS
 from signalrl.events.entries import Judge
 from signalrl.events.rules import as_utc, listed
 
 Component = Any
 """A VEVENT of icalendar; what it holds may be of thirty types, so each use looks for itself."""
-YEARS = range(1970, 2200)
-"""Those that an event may be of."""
 
 
 def current(components: Sequence[Component], judge: Judge) -> list[list[Component]]:

@@ -158,6 +158,14 @@ def test_a_bad_entry_is_skipped_with_a_note_and_the_rest_loads(
     assert said in only_note(found)
 
 
+def test_a_time_that_is_not_known_is_none_in_a_table_either(tmp_path: Path) -> None:
+    rows = (f"{day},Arena,{day}T15:30" for day in ("0001-01-01", "2026-08-16", "9999-12-31"))
+    found = read(table(tmp_path, "title,venue,begin", *rows))
+    assert [event.title for event in found.events] == ["2026-08-16"]
+    assert [note.entry for note in found.notes] == ["0001-01-01", "9999-12-31"]
+    assert all("expected a year from 1970 to 2199" in note.message for note in found.notes)
+
+
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
