@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import sumolib
 
 from signalrl.benchmark.figures import Roads
 from signalrl.network.model import Network
+from signalrl.sumo.reader import load_net
 
 MARGIN_M = 200.0
 BORDER_M = 10.0
@@ -25,7 +24,7 @@ def read_roads(path: Path, network: Network) -> Roads:
         path: The SUMO network.
         network: Its controlled signals.
     """
-    net: Any = sumolib.net.readNet(str(path))
+    net = load_net(path)
     junctions = [net.getNode(j).getCoord() for s in network.signals for j in s.junctions]
     signals = np.array(junctions, dtype=np.float64).reshape(-1, 2)
     shapes, lengths = {}, {}

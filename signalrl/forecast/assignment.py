@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import sumolib
 
 from signalrl.errors import NetworkError
 from signalrl.forecast.loading import load
@@ -24,6 +23,7 @@ from signalrl.forecast.turning import VEHICLE_M, Edge, Sample, Turning, count_tu
 from signalrl.forecast.waves import red_queues
 from signalrl.network.capacity import Capacity
 from signalrl.scenario.schema import Scenario
+from signalrl.sumo.reader import load_net
 from signalrl.sumo.ways import Trip, find_ways
 
 FloatArray = npt.NDArray[np.float64]
@@ -124,7 +124,7 @@ class Roads:
 
 def read_roads(scenario: Scenario, capacity: Capacity) -> Roads:
     """Return the roads of a scenario's network."""
-    net: Any = sumolib.net.readNet(str(scenario.network_file))
+    net = load_net(scenario.network_file)
     edges = {
         str(edge.getID()): Edge(
             float(edge.getLength()),
