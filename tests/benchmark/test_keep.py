@@ -40,6 +40,7 @@ def write_run(
     controllers: Sequence[str],
     seeds: Sequence[int],
     code: str = "1",
+    commit: str = "f" * 40,
 ) -> Path:
     """Write the folder of a run as ``signalrl benchmark`` does."""
     stored = json.loads((STORED / "summary.json").read_text())
@@ -50,7 +51,7 @@ def write_run(
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(asdict(row).values() for row in rows)
-    about = {"command": f"signalrl benchmark {seeds}", "commit": "f" * 40, "versions": {}}
+    about = {"command": f"signalrl benchmark {seeds}", "commit": commit, "versions": {}}
     summary = summarize(
         rows,
         [(name, "") for name in names],
@@ -95,6 +96,10 @@ def test_a_part_of_other_code_is_refused_and_nothing_is_lost(
     other = write_run(tmp_path / "2" / "study", rows, ["fixed"], [102], code="2")
     with pytest.raises(SystemExit, match="made from the same code"):
         keep(other, True, tmp_path / "a")
+    # Controllers that no other part has: no digest tells.
+    third = write_run(tmp_path / "3" / "study", rows, ["greedy"], [101], commit="e" * 40)
+    with pytest.raises(SystemExit, match="expected results of commit ffff"):
+        keep(third, True, tmp_path / "a")
     assert kept(first) == before
 
 
