@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -61,8 +62,10 @@ def unroll(
         lengths_s = roll.lengths_s(plan)
         # Never where it would not last for a cycle, one that falls into step included.
         while roll.time_s + max(cycle_s, lengths_s[0]) / 2 <= until_s:
+            ends_s = roll.time_s + lengths_s[0]
             roll.cycle(plan, lengths_s[0])
-            lengths_s = lengths_s[1:] or roll.lengths_s(plan)
+            goes_on = lengths_s[1:] and roll.time_s == ends_s
+            lengths_s = lengths_s[1:] if goes_on else roll.lengths_s(plan)
     while roll.time_s < end_s:
         roll.cycle(plans[-1][1], plans[-1][1].cycle_s(signal, rules))
     roll.change_to(roll.first)  # SUMO begins a program anew behind its end
@@ -107,11 +110,23 @@ class _Roll:
         return max(greens_s) <= max(longest_s, *plan.greens_s)
 
     def cycle(self, plan: SignalPlan, length_s: int) -> None:
-        """Show one cycle of a plan in a length."""
+        """Show one cycle of a plan in a length; in less where a green would be above the longest.
+
+        A change that the first cycle saves, since its first phase or nothing is shown yet, is green
+        instead, and so is that phase's green of the plan before.
+        """
         greens_s = apportion(length_s - self._lost_s(plan), plan.greens_s, self._least(plan))
-        for phase, green_s in zip(plan.phases, greens_s, strict=True):
+        for phase, green_s, own_s in zip(plan.phases, greens_s, plan.greens_s, strict=True):
             self.change_to(phase)
-            self._show(self._signal.phases[phase].state, green_s)
+            state = self._signal.phases[phase].state
+            if (longest_s := self._rules.max_green_s) is not None:
+                green_s = min(green_s, self._left_s(state, max(math.floor(longest_s), own_s)))
+            self._show(state, green_s)
+
+    def _left_s(self, state: str, longest_s: int) -> int:
+        """Return how long a state may still be shown."""
+        goes_on = bool(self.shown) and self.shown[-1].state == state
+        return max(0, longest_s - (self.shown[-1].duration_s if goes_on else 0))
 
     def change_to(self, phase: int) -> None:
         """Show the change to a phase, if it is not the one that is shown."""

@@ -103,6 +103,51 @@ def test_no_green_is_above_the_longest_of_the_city() -> None:
         assert 8 <= max(greens.values()) <= longest_s
 
 
+@settings(max_examples=60)
+@given(st.integers(0, 10**6), st.integers(0, len(SIGNALS) - 1), st.sampled_from([10, 30]))
+def test_no_green_is_above_the_longest_where_plans_change(
+    seed: int, number: int, longest_s: int
+) -> None:
+    """Greens of the longest have no room for the change that a first cycle saves."""
+    random, signal = np.random.default_rng(seed), SIGNALS[number]
+    rules = TimingRules(max_green_s=longest_s + 0.5)
+    begins_s = np.cumsum(random.integers(300, 600, 4)).tolist()
+    plans = []
+    for begin_s in begins_s:
+        phases = some_plan(random, signal).phases
+        greens_s = (longest_s,) * len(phases)
+        if random.integers(2):  # some have room to fall into step
+            greens_s = tuple(round(min_green_s(signal, p, rules)) for p in phases)
+        cycle_s = SignalPlan(phases, greens_s).cycle_s(signal, rules)
+        plans.append((begin_s, SignalPlan(phases, greens_s, int(random.integers(cycle_s)))))
+    shown = unroll(signal, plans, begins_s[-1] + 600.0, rules)
+    assert begins_s[0] + sum(k.duration_s for k in shown) >= begins_s[-1] + 600.0
+    monitor, time_s = Monitor(NETWORK, rules), float(begins_s[0])
+    monitor.reset(0.0)
+    states = {phase.state for phase in signal.phases}
+    for state, duration_s in shown:
+        assert monitor.check(number, state, time_s) is None
+        assert duration_s > 0
+        assert state not in states or duration_s <= longest_s
+        time_s += duration_s
+
+
+def test_a_plan_falls_into_step_behind_a_first_cycle_that_is_shorter() -> None:
+    """Its first phase is shown already, and for as long as may be."""
+    signal = next(s for s in SIGNALS if len(s.phases) == 4)
+    rules = TimingRules(max_green_s=40.0)
+    before, after = SignalPlan((2, 0), (40, 40)), SignalPlan((0, 2), (30, 30), 11)
+    cycle_s = after.cycle_s(signal, rules)
+    time_s, starts = 0, []
+    for state, duration_s in unroll(signal, [(0.0, before), (500.0, after)], 2500.0, rules):
+        if state == signal.phases[0].state:
+            starts.append(time_s - after.changes_s(signal, rules)[0])
+        time_s += duration_s
+    settled = [s for s in starts if s > 500 + 8 * cycle_s]
+    assert len(settled) > 5
+    assert all((s - 11) % cycle_s == 0 for s in settled)
+
+
 def test_a_plan_changes_with_the_cycle_that_ends_next_to_its_minute() -> None:
     signal = next(s for s in SIGNALS if len(s.phases) == 4)
     before, after = SignalPlan((0, 2), (30, 30)), SignalPlan((0, 1, 2, 3), (20, 20, 20, 20))
