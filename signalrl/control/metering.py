@@ -146,6 +146,10 @@ class Meter:
             return
         if self._before is not None and reading.time_s <= self._before.time_s:
             return  # nothing new
+        if any(n < q.passed for n, q in zip(reading.passed_veh, self._queues, strict=True)):
+            # A counter began anew, so nothing can be compared with what was counted before.
+            self._queues = [_Queue() for _ in self._queues]
+            self._before = None
         for i, queue in enumerate(self._queues):
             queue.see(reading.time_s, reading.passed_veh[i], reading.waiting_veh[i])
             self.hold_s[i] = queue.head_waits_s(reading.time_s)
@@ -237,8 +241,8 @@ def share(
 class _Queue:
     """The queue of a gate in counts: how many had come by when, and how many have passed."""
 
+    passed: float = 0.0
     _came: deque[tuple[float, float]] = field(default_factory=deque)
-    _passed: float = 0.0
 
     def see(self, time_s: float, passed: float, waiting: float) -> None:
         """Add a reading."""
@@ -246,7 +250,7 @@ class _Queue:
         if self._came:
             came = max(came, self._came[-1][1])
         self._came.append((time_s, came))
-        self._passed = passed
+        self.passed = passed
         while len(self._came) > 1 and self._came[1][1] <= passed:
             self._came.popleft()
 
@@ -257,10 +261,10 @@ class _Queue:
 
     def head_waits_s(self, now_s: float) -> float:
         """Return how long whoever is first has waited at most, 0 where nobody waits."""
-        behind = [at_s for at_s, came in self._came if came > self._passed]
+        behind = [at_s for at_s, came in self._came if came > self.passed]
         if not behind:
             return 0.0
-        earlier = [at_s for at_s, came in self._came if came <= self._passed]
+        earlier = [at_s for at_s, came in self._came if came <= self.passed]
         return now_s - (earlier[-1] if earlier else behind[0])
 
 

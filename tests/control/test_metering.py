@@ -122,6 +122,25 @@ def test_gates_open_where_readings_are_missing_or_old() -> None:
         assert not meter.holds
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_gates_open_where_a_counter_begins_anew(missing: bool) -> None:
+    """It would look as if nobody had passed for hours, and hardly anybody be let in."""
+    meters = drive([2, 2], [480.0] * 10, arrivals=25.0)
+    *_, meter = meters
+    before = meter.allowed_veh_h
+    waiting, time_s = [50.0, 50.0], 10 * INTERVAL_S
+    if missing:  # while it does
+        meter.update(time_s, None)
+        time_s += INTERVAL_S
+    meter.update(time_s, reading(time_s, 480.0, waiting, [0.0, 250.0]))
+    assert not meter.holds
+    assert meter.hold_s.tolist() == [0.0, 0.0]
+    meter.update(time_s + INTERVAL_S, reading(time_s + INTERVAL_S, 480.0, waiting, [25.0, 275.0]))
+    assert meter.holds
+    assert meter.allowed_veh_h >= 0.8 * before
+    assert meter.hold_s.tolist() == [INTERVAL_S, INTERVAL_S]
+
+
 def test_gates_begin_to_hold_in_the_armed_times_and_end_with_their_queues() -> None:
     meter = Meter([2], RULES, armed_s=[(120.0, 300.0)])
     held = []
