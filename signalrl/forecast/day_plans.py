@@ -118,13 +118,16 @@ def planned_parts(scenario: Scenario, season: Season, day: date) -> tuple[Part, 
     plans are for the parts that are forecast; see :func:`signalrl.forecast.days.parts_of_day`.
 
     Raises:
-        ConfigError: No event begins on the day, or it is outside of the season.
+        ConfigError: No event of the season begins on the day.
     """
-    events = [event for event in season.events if event.begin.date() == day]
-    if not events:
-        others = sorted({event.begin.date() for event in season.events}, key=lambda d: abs(d - day))
-        near = ", ".join(str(other) for other in sorted(others[:3]))
+    assert scenario.events is not None
+    first = scenario.events.first_day  # an event of a season may begin on the evening before it
+    days = {e.begin.date() for e in season.events if e.begin.date() >= first}
+    if day not in days:
+        nearest = sorted(days, key=lambda other: (abs(other - day), other))[:3]
+        near = ", ".join(map(str, sorted(nearest))) or "another calendar (--calendar)"
         raise ConfigError(f"{scenario.name}: expected a day with an event, got {day}; try {near}")
+    events = [event for event in season.events if event.begin.date() == day]
     if knows_all_hours(scenario):
         return (_around(scenario, season, events),)
     return parts_of_day(scenario, season, day)
