@@ -93,12 +93,14 @@ class Bounds:
     gate: float = GATE
 
     def __post_init__(self) -> None:
-        """Refuse bounds that no cycle keeps."""
+        """Refuse bounds that no cycle keeps, and what is no part."""
         if self.min_cycle_s > self.max_cycle_s:
             raise ConfigError(
                 f"min_cycle_s: expected at most max_cycle_s ({self.max_cycle_s}), got "
                 f"{self.min_cycle_s}"
             )
+        if not 0.0 <= self.gate <= 1.0:
+            raise ConfigError(f"gate: expected a part from 0 to 1, got {self.gate:g}")
 
 
 def webster_cycle_s(lost_s: float, flow_ratio: float) -> float:

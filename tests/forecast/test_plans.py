@@ -159,6 +159,13 @@ def test_bounds_that_no_cycle_keeps_are_refused() -> None:
         Bounds(100, 90)
 
 
+@pytest.mark.parametrize("gate", [-0.1, 1.1, float("nan")])
+def test_a_part_of_the_traffic_that_is_none_is_refused(gate: float) -> None:
+    """Below 0 there would be greens for the root of a negative flow: all alike."""
+    with pytest.raises(ConfigError, match=r"gate: expected a part from 0 to 1, got"):
+        Bounds(gate=gate)
+
+
 def test_a_longest_green_below_the_walk_leaves_pedestrians_their_time() -> None:
     network = read_network(load_scenario("single").network_file)
     rules = RULES.__class__(max_green_s=6.0)
