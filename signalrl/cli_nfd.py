@@ -14,8 +14,11 @@ from signalrl.benchmark.seeds import parse_seeds
 from signalrl.errors import ConfigError
 from signalrl.files import make_folder
 from signalrl.scenario.catalog import load_scenario
+from signalrl.sumo.episode import EDGE_PERIOD_S
 
 POINTS, PICTURE = "nfd.csv", "nfd.svg"
+SHORTEST_S = 2 * EDGE_PERIOD_S
+"""Length of an episode from which on it says anything of the diagram."""
 
 
 def nfd(
@@ -41,7 +44,8 @@ def nfd(
         tell: Is told of each episode that has ended.
 
     Raises:
-        ConfigError: The environment has no demand that could be scaled, or an argument is wrong.
+        ConfigError: The environment has no demand that could be scaled, its episodes are too
+            short, or an argument is wrong.
         BenchmarkError: An episode failed.
     """
     settings: dict[str, Any] = {}
@@ -51,6 +55,11 @@ def nfd(
     if scenario.demand is None:
         raise ConfigError(
             f"{scenario.name}: expected drawn demand (the key demand), to be scaled, got none"
+        )
+    if scenario.horizon_s < SHORTEST_S:
+        raise ConfigError(
+            f"{scenario.name}: expected episodes of at least {SHORTEST_S:g} s (end_s), since the "
+            f"first {EDGE_PERIOD_S:g} s are left out, got {scenario.horizon_s:g} s"
         )
     entry = parse_controllers([controller])[0]
     if entry.metered:

@@ -48,6 +48,16 @@ def test_recorded_traffic_has_no_diagram(tmp_path: Path) -> None:
         nfd(str(short_folder(tmp_path)), "greedy", (), [1.0], "1,", 1, tmp_path / "out")
 
 
+def test_episodes_that_say_nothing_are_not_driven(tmp_path: Path) -> None:
+    """Only whole times of five minutes count, and the first does not."""
+    (tmp_path / "scenario.yaml").write_text(
+        f"network: {load_scenario('corridor').network_file}\nbegin_s: 60\nend_s: 650\n"
+        "demand: {flows: [{from: west_j1, to: j5_east, veh_h: 1000}]}\n"
+    )
+    with pytest.raises(ConfigError, match=r"expected episodes of at least 600 s .* got 590 s"):
+        nfd(str(tmp_path), "greedy", (), [1.0], "1,", 1, tmp_path / "out", pytest.fail)
+
+
 def test_a_folder_that_can_not_be_made_is_named_before_anything_runs(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
