@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from signalrl.errors import ConfigError
 from signalrl.events.clocks import later
 from signalrl.events.event import Event
 from signalrl.events.turnout import expected_people
@@ -31,6 +32,8 @@ DRAWS = 16
 """Draws of the traffic, the mean of which the plans are for."""
 TURNS = 8
 """How often the ways of drivers are sought."""
+MOST_LATE_S = 86_400.0
+"""By how much a calendar may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,16 @@ def events_of(
         window: The time.
         late_s: By how many s the calendar has them too late; too early where it is below 0.
         factor: How many times their people the calendar expects.
+
+    Raises:
+        ConfigError: The calendar is wrong by more than a day.
     """
     assert scenario.events is not None
+    if not abs(late_s) <= MOST_LATE_S:
+        raise ConfigError(
+            f"late_s: expected at most {MOST_LATE_S:g} s, early or late, got {late_s:g}; events of "
+            "other days are not looked at"
+        )
     if scenario.events.probability <= 0.0:
         return ()
     near = events_around(season, window.clock, window.begin_s, window.end_s)

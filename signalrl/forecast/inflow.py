@@ -54,7 +54,8 @@ class InflowForecast:
         """Return what is expected of an episode: equal for all seeds that have its occasion.
 
         Raises:
-            ConfigError: The scenario has surges, which no calendar knows, or a venue has no roads.
+            ConfigError: The scenario has surges, which no calendar knows, a venue has no roads, or
+                the calendar is wrong by more than a day.
             NetworkError: Nobody passes a signal.
             SimulationError: SUMO's router failed.
         """

@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalrl.forecast.evening import PERIOD_S, plan_evening, slices_of
+from signalrl.errors import ConfigError
+from signalrl.forecast.evening import PERIOD_S, events_of, plan_evening, slices_of
 from signalrl.forecast.plans import Bounds
 from signalrl.forecast.traffic import Crowd, Stream, Traffic, Window
 from signalrl.scenario.catalog import load_scenario
+from signalrl.scenario.event_demand import load_season
 from signalrl.sumo.episode import scenario_network
 
 WINDOW = Window(datetime(2026, 9, 19, 16, tzinfo=UTC), 0.0, 6 * 3600.0)
@@ -40,6 +43,14 @@ def test_plans_change_at_the_end_of_each_event(ends_s: list[int]) -> None:
 def test_the_time_without_visitors_has_one_plan_at_a_time() -> None:
     slices = slices_of(visitors(7200.0, 10800.0), (7200.0,))
     assert slices == [(0.0, 7200.0), (7200.0, 9000.0), (9000.0, 10800.0), (10800.0, 21600.0)]
+
+
+@pytest.mark.parametrize("late_s", [86_401.0, -1e11, 1e30])
+def test_a_calendar_that_is_wrong_by_days_is_refused(late_s: float) -> None:
+    """Events of other days are not looked at, and farther ones have no date."""
+    scenario = load_scenario("arena")
+    with pytest.raises(ConfigError, match="late_s: expected at most 86400 s, early or late, got"):
+        events_of(scenario, load_season(scenario), WINDOW, late_s)
 
 
 def test_a_signal_on_which_everybody_enters_holds_nobody_outside() -> None:

@@ -53,7 +53,7 @@ def write(
         The path.
 
     Raises:
-        ConfigError: The scenario has surges, which no calendar knows.
+        ConfigError: The scenario has surges, which no calendar knows, or a parameter is wrong.
         NetworkError: Nobody passes a signal.
         SimulationError: A tool of SUMO failed.
     """
@@ -90,7 +90,7 @@ def write_actuated(
         The path.
 
     Raises:
-        ConfigError: The scenario has surges, which no calendar knows.
+        ConfigError: The scenario has surges, which no calendar knows, or a parameter is wrong.
         NetworkError: Nobody passes a signal.
         SimulationError: A tool of SUMO failed.
     """
