@@ -6,7 +6,9 @@ import numpy as np
 
 from signalrl.network.gridlock import Diagram
 from signalrl.scenario.catalog import load_scenario
-from signalrl.sumo.district import has_locked, lock_begins_s
+from signalrl.sumo.district import accumulation_veh, has_locked, lock_begins_s, outflow_veh_h
+from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.outputs import Edges, Trips
 
 DIAGRAM = Diagram(425.0, 7800.0)
 
@@ -31,3 +33,19 @@ def test_the_judgement_is_that_of_an_episode() -> None:
         found.add(begins_s is not None)
     assert found == {True, False}
     assert has_locked(None, [900.0] * 3, [0.0] * 3) is None
+
+
+def test_whole_times_of_five_minutes_are_counted_between_signals() -> None:
+    """An episode from second 60 to 760: what is left at its end is not five minutes."""
+    ids = "a1_b1", "c2_c3", "west1_a1"  # on the last one vehicles enter
+    present_s = np.array([[300.0, 600.0, 9e9], [30.0, 0.0, 9e9], [9e9, 9e9, 9e9]])
+    others = np.zeros((3, 3))
+    begin_s, end_s = np.array([60.0, 360.0, 660.0]), np.array([360.0, 660.0, 760.0])
+    edges = Edges(ids, begin_s, end_s, present_s, others, others, others)
+    assert accumulation_veh(edges, scenario_network(load_scenario("arena"))) == [3.0, 0.1]
+    arrival_s = np.array([-1.0, 60.0, 359.0, 360.0, 661.0, 700.0])  # the first is on the road
+    nothing = np.zeros(len(arrival_s))
+    trips = Trips(*[nothing] * 7, nothing, arrival_s, "")
+    assert outflow_veh_h(trips, edges) == [24.0, 12.0]
+    short = Edges(ids, begin_s[2:], end_s[2:], *[others[2:]] * 4)
+    assert outflow_veh_h(trips, short) == []
