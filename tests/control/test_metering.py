@@ -118,8 +118,14 @@ def test_gates_open_where_a_detector_fails(lanes: list[int], broken: float) -> N
 def test_gates_open_where_readings_are_missing_or_old() -> None:
     for late in (None, reading(4 * INTERVAL_S, 2000.0, [50.0], [25.0])):
         *_, meter = drive([2], [2000.0] * 5)
-        meter.update(4 * INTERVAL_S + RULES.stale_s + 1.0, late)
+        now_s = 4 * INTERVAL_S + RULES.stale_s + 1.0
+        meter.update(now_s, late)
         assert not meter.holds
+        # What came in between is not known, so nothing is decided by the next reading alone.
+        for held in (False, True):
+            now_s += INTERVAL_S
+            meter.update(now_s, reading(now_s, 2000.0, [50.0], [now_s / 12.0]))
+            assert meter.holds == held
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -149,6 +155,41 @@ def test_gates_begin_to_hold_in_the_armed_times_and_end_with_their_queues() -> N
         meter.update(i * 60.0, reading(i * 60.0, veh, [waiting], [5.0 * i]))
         held.append(meter.holds)
     assert held == [False, False, True, True, True, True, True, False, False]
+
+
+def test_a_full_district_is_held_though_nobody_waits() -> None:
+    *_, meter = drive([2, 2], [2000.0] * 5, waiting=0.0)
+    assert meter.holds
+
+
+def test_gates_to_which_nobody_comes_are_let_in_by_no_decision() -> None:
+    """They keep to the lowest rate, for whoever comes next; it is no part of what is allowed."""
+    meter = Meter([1, 2], RULES)
+    for i in range(5):
+        meter.update(i * 60.0, reading(i * 60.0, 2000.0, [50.0, 0.0], [5.0 * i, 0.0]))
+    assert meter.allowed_veh_h == RULES.least_veh_h
+    assert meter.rates_veh_h.tolist() == [RULES.least_veh_h, 2 * RULES.least_veh_h]
+
+
+def test_rates_are_in_proportion_to_those_who_came_and_wait() -> None:
+    meter = Meter([2, 2], RULES)
+    for i in range(2):
+        meter.update(i * 60.0, reading(i * 60.0, 500.0, [10.0, 10.0], [20.0 * i, 5.0 * i]))
+    assert meter.allowed_veh_h == pytest.approx(25 * 60.0)
+    assert meter.rates_veh_h.tolist() == pytest.approx([1000.0, 500.0])
+
+
+def test_a_gate_opens_where_more_are_due_than_may_pass() -> None:
+    """A hundred came within a minute; the last minute of the longest hold is too short for them."""
+    rules = MeteringRules(setpoint_veh=500.0, longest_hold_s=300.0)
+    meter, passed, opens_s = Meter([2], rules), 0.0, []
+    for i in range(12):
+        waiting = (100.0 if i else 0.0) - passed
+        meter.update(i * 60.0, reading(i * 60.0, 3000.0, [waiting], [passed]))
+        if meter.rates_veh_h[0] == OPEN:
+            opens_s.append(i * 60.0)
+        passed += min(waiting, float(meter.rates_veh_h[0]) / 60.0) if i else 0.0
+    assert opens_s == [0.0, 300.0]
 
 
 def test_gates_are_open_while_the_district_is_far_from_full() -> None:
@@ -222,7 +263,7 @@ def test_nobody_waits_longer_than_the_longest_hold(lanes: int, arrivals: int, se
         for k in range(math.ceil(room)):
             if passed < len(came):
                 leaves_s = now + (k + 1) * INTERVAL_S / math.ceil(room)
-                assert leaves_s - came[passed] <= rules.longest_hold_s + 2 * INTERVAL_S
+                assert leaves_s - came[passed] <= rules.longest_hold_s + INTERVAL_S
                 passed += 1
         number = random.integers(0, min(arrivals, 12 * lanes) + 1)
         came += sorted(now + random.uniform(0.0, INTERVAL_S, number))
@@ -264,6 +305,14 @@ def test_a_gate_shows_one_green_per_vehicle_and_lane(lanes: int, rate: float) ->
     assert "Gr" in shown
     assert "GGG" not in shown
     assert shown.count("rG") == pytest.approx(rate, abs=2)
+
+
+def test_a_higher_rate_does_not_wait_for_the_green_of_a_lower_one() -> None:
+    signal = GateSignal(1)
+    signal.set_rate(60.0, 0.0)
+    assert lights(signal, 0, 20).endswith("r")
+    signal.set_rate(900.0, 20.0)
+    assert lights(signal, 20, 28).startswith("GGr")
 
 
 def test_an_open_gate_stays_green() -> None:
