@@ -26,6 +26,9 @@ def test_a_diagram_is_measured_written_and_drawn(tmp_path: Path) -> None:
     assert len(rows) == found["points"] == 2 * 3  # four times five minutes, without the first
     assert {row["load"] for row in rows} == {"0.5", "1.5"}
     assert found["capacity_veh_h"] > 0
+    for load in ("0.5", "1.5"):  # in the long run as many leave as come
+        *_, left = (float(row["outflow_veh_h"]) for row in rows if row["load"] == load)
+        assert left == pytest.approx(1000.0 * float(load), rel=0.3)
     assert "<svg" in (tmp_path / "out" / "nfd.svg").read_text()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from signalrl.benchmark.controllers import parse_controllers
-from signalrl.benchmark.diagram import Point, falls_beyond, fit
+from signalrl.benchmark.diagram import Point, falls_beyond, fit, points_of, smooth
 from signalrl.benchmark.gates_section import gates_section
 from signalrl.errors import BenchmarkError
 from tests.benchmark.test_episode import in_fresh_process
@@ -136,3 +136,18 @@ def test_a_diagram_ends_where_its_plateau_begins() -> None:
     assert found.capacity_veh_h == pytest.approx(8000.0, rel=0.02)
     with pytest.raises(BenchmarkError, match="expected"):
         fit([])
+
+
+def test_a_point_has_the_vehicles_of_five_minutes_and_those_who_left_in_an_hour() -> None:
+    """Twelve minutes are two points, the first of which is left out."""
+    arrivals = [9] * 5 + [1, 2, 3, 4, 5] + [9] * 2
+    result = {"arrivals": arrivals, "accumulation_veh": [10.0, 20.5]}
+    assert list(points_of(1.4, 7, result)) == [Point(1.4, 7, 20.5, 15 * 12.0)]
+    three = {"arrivals": arrivals + [9] * 3, "accumulation_veh": [10.0, 20.5, 30.0]}
+    assert [p.outflow_veh_h for p in points_of(1.4, 7, three)] == [180.0, 45 * 12.0]
+
+
+def test_what_nobody_saw_is_no_part_of_a_diagram() -> None:
+    """A mean between points that are far from each other would be a guess."""
+    points = [Point(1.0, 1, float(n), 20.0 * n) for n in (*range(100), 1000)]
+    assert not any(400.0 < n < 900.0 for n in smooth(points)[0])

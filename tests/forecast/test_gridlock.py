@@ -30,7 +30,9 @@ def outlook(locking: int) -> Outlook:
     return Outlook(window, 900.0, *approach, PHASES, 300.0, inside, outflow)
 
 
-@pytest.mark.parametrize(("locking", "warns"), [(0, False), (6, False), (7, True), (10, True)])
+@pytest.mark.parametrize(
+    ("locking", "warns"), [(0, False), (3, False), (6, False), (7, True), (10, True)]
+)
 def test_the_risk_is_the_share_of_the_draws_that_lock(locking: int, warns: bool) -> None:
     risk = gridlock_risk(outlook(locking), DIAGRAM)
     assert risk.probability == locking / DRAWS

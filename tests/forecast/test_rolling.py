@@ -149,3 +149,10 @@ def test_the_draw_that_is_right_gains() -> None:
         rolling.see([100.0, 50.0, 200.0], 100.0)
     assert rolling.weights.argmax() == 0
     assert rolling.weights[0] > 0.9
+
+
+def test_draws_that_are_equally_far_off_are_equally_likely() -> None:
+    """Those that say more are no surer, and no less sure, than those that say less."""
+    rolling = Rolling(2)
+    rolling.see([50.0, 150.0], 100.0)
+    assert rolling.weights.tolist() == [0.5, 0.5]
