@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from signalrl.errors import ConfigError
 from signalrl.forecast.evening import PERIOD_S, events_of, plan_evening, slices_of
 from signalrl.forecast.plans import Bounds
-from signalrl.forecast.traffic import Crowd, Stream, Traffic, Window
+from signalrl.forecast.traffic import Crowd, Stream, Traffic, Window, draw_traffic
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
 from signalrl.sumo.episode import scenario_network
@@ -70,3 +70,18 @@ def test_a_signal_on_which_everybody_enters_holds_nobody_outside() -> None:
         for gate in (0.5, 1.0)
     )
     assert [period.plans for period in half] == [period.plans for period in whole]
+
+
+def test_plans_are_for_the_vehicles_of_an_hour() -> None:
+    """Everybody passes the one signal, or hardly anybody does not."""
+    scenario = load_scenario("resco-cologne1")
+    for length_s in (1800.0, 3600.0):
+        clock, begin_s = datetime(2000, 1, 1, tzinfo=UTC), scenario.begin_s
+        window = Window(clock, begin_s, begin_s + length_s)
+        means = draw_traffic(scenario, None, (), window, 2).mean().values()
+        (period,) = plan_evening(
+            scenario, scenario_network(scenario), None, (), window, coordinated=False
+        )
+        veh_h = sum(rate.sum() for rate in means) * 3600.0 / length_s
+        assert veh_h > 1500.0
+        assert period.volumes_veh_h.sum() == pytest.approx(veh_h, rel=0.02)
