@@ -94,6 +94,8 @@ class Bounds:
 
     def __post_init__(self) -> None:
         """Refuse bounds that no cycle keeps, and what is no part."""
+        if self.min_cycle_s < 1:
+            raise ConfigError(f"min_cycle_s: expected 1 s or more, got {self.min_cycle_s}")
         if self.min_cycle_s > self.max_cycle_s:
             raise ConfigError(
                 f"min_cycle_s: expected at most max_cycle_s ({self.max_cycle_s}), got "

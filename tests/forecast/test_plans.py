@@ -166,6 +166,11 @@ def test_a_part_of_the_traffic_that_is_none_is_refused(gate: float) -> None:
         Bounds(gate=gate)
 
 
+def test_cycles_take_time() -> None:
+    with pytest.raises(ConfigError, match="min_cycle_s: expected 1 s or more, got -90"):
+        Bounds(-90, -90)
+
+
 def test_a_longest_green_below_the_walk_leaves_pedestrians_their_time() -> None:
     network = read_network(load_scenario("single").network_file)
     rules = RULES.__class__(max_green_s=6.0)

@@ -14,6 +14,7 @@ from pathlib import Path
 from signalrl.benchmark.programs.actuated import Actuation
 from signalrl.benchmark.programs.site import Site
 from signalrl.benchmark.programs.skipping import Setting, skipping_logic
+from signalrl.errors import ConfigError
 from signalrl.forecast.evening import Period, events_of, plan_evening
 from signalrl.forecast.plans import GATE, MAX_CYCLE_S, MIN_CYCLE_S, Bounds
 from signalrl.forecast.switching import fixed_logics
@@ -94,6 +95,9 @@ def write_actuated(
         NetworkError: Nobody passes a signal.
         SimulationError: A tool of SUMO failed.
     """
+    for name, value in (("headroom", headroom), ("coming_green_s", coming_green_s)):
+        if not value >= 0.0:
+            raise ConfigError(f"{name}: expected 0 or more, got {value:g}")
     # All phases stay: one that nobody calls is skipped, and costs nothing.
     bounds = Bounds(round(min_cycle_s), round(max_cycle_s), choose=False, gate=1.0)
     periods = evening(site, late_s, attendance_factor, bounds, coordinated=False)

@@ -160,6 +160,13 @@ def test_no_green_is_long_while_visitors_come(site: Site) -> None:
     assert max(longest_s[30.0]) < max(longest_s[1000.0])
 
 
+@pytest.mark.parametrize("name", ["headroom", "coming_green_s"])
+@pytest.mark.parametrize("value", [-1.0, math.nan])
+def test_a_green_below_nothing_is_refused(name: str, value: float, site: Site) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: expected 0 or more, got"):
+        write_actuated(site, **{name: value})
+
+
 def test_lights_change_wherever_a_simulation_begins(tmp_path: Path) -> None:
     """SUMO begins at the step that fits its clock, which may be one of a later plan."""
     events = {"calendars": ["held-out-m.ics"], "phases": ["egress"]}
