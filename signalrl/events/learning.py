@@ -69,11 +69,11 @@ class Learned:
 
 def before_learning(registry: Registry) -> Registry:
     """Return a registry without what was learned for single venues: the prior."""
-    kinds = {
-        name: kind
-        for name, kind in registry.kinds.items()
-        if name.partition(".")[0] not in registry.venues
-    }
+    kinds = {}
+    for key, kind in registry.kinds.items():
+        venue, _, name = key.partition(".")
+        if venue not in registry.venues or name not in registry.all_kinds:
+            kinds[key] = kind
     return registry.model_copy(update={"kinds": kinds})
 
 

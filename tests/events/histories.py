@@ -89,8 +89,13 @@ def history(
 
 
 def days_of(
-    truth: Registry, number: int, prior: Registry, seed: int = 1, **more: Any
+    truth: Registry,
+    number: int,
+    prior: Registry,
+    seed: int = 1,
+    kind: str = "sports",
+    **more: Any,
 ) -> tuple[EventDay, ...]:
     """What was seen of weekly events that go as a registry says, in the terms of another one."""
-    events = weekly(number, prior)
+    events = weekly(number, prior, kind)
     return event_days(history(truth, events, seed, **more), prior, events)[0]

@@ -272,6 +272,17 @@ def test_intervals_are_put_together_where_fifteen_minutes_hold_a_whole_number(
     assert counted(seen).tolist() == counts.reshape(-1, together).sum(axis=1).tolist()
 
 
+@pytest.mark.parametrize("name", ["arena", "arena.derby", "derby"])
+def test_a_kind_that_stands_for_no_usual_one_was_not_learned(name: str) -> None:
+    """It may have the name of its venue, or be that of one venue and of no other."""
+    own = registry(**{name: PRIOR.kind("sports").model_copy(update={"occupancy": 2.0})})
+    assert before_learning(own) == own
+    found = learn(days_of(own, 4, own, kind=name), own)
+    (profile,) = found.profiles
+    assert profile.prior.occupancy == 2.0
+    assert before_learning(found.registry).kinds == own.kinds
+
+
 def test_one_day_can_not_be_held_out() -> None:
     assert held_out(days_of(PRIOR, 1, PRIOR), PRIOR) == ()
 
