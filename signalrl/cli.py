@@ -323,7 +323,7 @@ def learn(
         float | None, typer.Option(min=1, max=60, help="Interval of the counts in min.")
     ] = None,
     travel_min: Annotated[
-        float, typer.Option(min=0, max=60, help="Mean drive from gates to car parks in min.")
+        float, typer.Option(min=0, max=60, help="Mean drive between gates and car parks in min.")
     ] = 0.0,
     prior_events: Annotated[
         float, typer.Option(min=0.1, help="How many events the usual profile counts for.")

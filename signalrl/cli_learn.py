@@ -50,7 +50,7 @@ def learn_from(
         out: Where to write the registry; nowhere by default.
         picture: Where to write the picture; none where no kind has enough events.
         interval_min: Length of an interval of the counts.
-        travel_min: Mean drive from the gates to the car parks.
+        travel_min: Mean drive between the gates and the car parks.
         prior_events: How many events the prior counts for.
 
     Returns:

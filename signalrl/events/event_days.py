@@ -138,8 +138,9 @@ def event_days(
         counts: The counts.
         registry: Venues and kinds.
         events: Every event of the time, or the usual traffic is not known.
-        travel_s: Mean drive from the gates to the entrances, by which arrivals that were counted
-            at an entrance are set back: an event's arrivals are those at the gates.
+        travel_s: Mean drive from the gates to the entrances and back from the exits, by which
+            arrivals that were counted at an entrance and departures that were counted at a gate
+            are set back: an event's arrivals are those at the gates, its departures at the exits.
     """
     notes: list[Note] = []
     windows = {key: tuple(_windows(registry, events, key)) for key in registry.venues}
@@ -255,9 +256,9 @@ def _seen(
     begin, end_s = event.begin.timestamp(), usual_end_s(event, kind)
     first_s, last_s = _window(kind, direction, end_s)
     start = begin if direction == "arrivals" else begin + end_s
-    travel_s = usual.travel_s if direction == "arrivals" else 0.0
-    # Who counted on that day: at the car parks, after a drive, else at the gates.
-    for of_roads, drive_s in ((_of_car_parks, travel_s), (_of_gates, 0.0)):
+    drives_s = (usual.travel_s, 0.0) if direction == "arrivals" else (0.0, usual.travel_s)
+    # Who counted on that day: at the car parks, else at the gates; where ways end, after a drive.
+    for of_roads, drive_s in zip((_of_car_parks, _of_gates), drives_s, strict=True):
         anchor = start + drive_s
         grid = _grid(counts, anchor + first_s, anchor + last_s)
         rows = {

@@ -355,6 +355,30 @@ def test_other_traffic_of_a_street_is_known_from_days_without_an_event() -> None
         assert among.arrivals.vehicles == pytest.approx(alone.arrivals.vehicles, rel=0.12)
 
 
+@pytest.mark.parametrize(
+    ("street_veh_h", "ends"), [(None, ("n_in", "s_in")), (600.0, ("w_out", "e_out"))]
+)
+def test_what_is_counted_at_the_end_of_a_drive_is_set_back(
+    street_veh_h: float | None, ends: tuple[str, str]
+) -> None:
+    """Arrivals at entrances, departures at gates; where ways begin nothing is."""
+    events = weekly(3, REGISTRY)
+    still = history(REGISTRY, events, street_veh_h=street_veh_h)
+    series = dict(still.series)
+    for edge in ends:
+        series[edge] = Series(series[edge].begin_s + 600.0, series[edge].vehicles)
+    driven = Counts(still.interval_s, series, ())
+    expected, _ = event_days(still, REGISTRY, events)
+    found, _ = event_days(driven, REGISTRY, events, travel_s=600.0)
+    assert len(found) == len(expected) == 3
+    for one, other in zip(found, expected, strict=True):
+        for a, b in ((one.arrivals, other.arrivals), (one.departures, other.departures)):
+            assert a is not None
+            assert b is not None
+            np.testing.assert_array_equal(a.begin_s, b.begin_s)
+            np.testing.assert_array_equal(a.counts, b.counts)
+
+
 def test_gates_on_one_road_are_one_detector() -> None:
     """Two gates of half the weight each, by which the same visitors come."""
     venue = REGISTRY.venues["arena"]
