@@ -134,7 +134,7 @@ def _profile(
     update |= _with_vehicles(prior, registry.venue(venue), factor)
     kind = prior.model_copy(update=update)
     found = Profile(venue, name, len(days), len(come), len(leave), prior, kind, factor)
-    return found, _spread(days, registry.venue(venue), registry)
+    return found, _spread(days, prior, registry.venue(venue), registry)
 
 
 def _factor(days: Sequence[EventDay], prior: Kind, registry: Registry, weight: float) -> float:
@@ -151,9 +151,9 @@ def _factor(days: Sequence[EventDay], prior: Kind, registry: Registry, weight: f
     return math.exp(sum(logs) / (len(logs) + weight))
 
 
-def _spread(days: Sequence[EventDay], venue: Venue, registry: Registry) -> list[float]:
+def _spread(days: Sequence[EventDay], prior: Kind, venue: Venue, registry: Registry) -> list[float]:
     """Return the variance of attendances that each event tells of, around the events' own mean."""
-    most = NEARLY_FULL * venue.capacity
+    most = NEARLY_FULL * venue.capacity if prior.ticketed else math.inf  # a street holds any crowd
     open_days = [day for day in days if expected_people(day.event, venue) < most]
     n = len(open_days)
     if n < 2:

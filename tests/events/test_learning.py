@@ -180,6 +180,14 @@ def test_vehicles_per_person_are_no_spread_of_attendances(share: float) -> None:
     assert other == pytest.approx(as_said, abs=0.005)
 
 
+def test_a_crowd_without_tickets_is_never_sold_out() -> None:
+    days = fairs(mean_vehicles(weekly(1, PRIOR, "fair")[0], PRIOR) * np.array([0.3, 1.0, 2.0]))
+    full = tuple(replace(day, event=replace(day.event, attendance=20_000)) for day in days)
+    usual, found = (learn(of, PRIOR).registry.uncertainty for of in (days, full))
+    assert found.attendance_cv_free == pytest.approx(usual.attendance_cv_free, abs=0.005)
+    assert found.attendance_cv_free > PRIOR.uncertainty.attendance_cv_free
+
+
 def test_one_event_tells_no_spread_of_attendances() -> None:
     assert learn(fairs([100.0]), PRIOR, min_events=1).registry.uncertainty == PRIOR.uncertainty
 
