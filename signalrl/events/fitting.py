@@ -5,9 +5,9 @@ events: so many more of them count, of the mean size of those that were seen, th
 prior's shape says. So few events leave the prior nearly as it is, and many replace it.
 
 Departures are fitted through their exits. An exit lets no more pass than the registry says, nor
-than it ever did in one interval; what it holds back leaves later, and a long queue is not taken
-for visitors who take their time. Streets may hold back all exits further: of some parts of their
-capacity the likeliest is taken for each event. A queue goes on evenly and ends at once, where
+than it ever did in one short interval; what it holds back leaves later, and a long queue is not
+taken for visitors who take their time. Streets may hold back all exits further: of some parts of
+their capacity the likeliest is taken for each event. A queue goes on evenly and ends at once, where
 visitors who take their time become ever fewer, so the two can be told apart. Each event has an end
 of its own, which is found with the shape.
 """
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from signalrl.events.courses import Cumulative, egress, ingress
-from signalrl.events.event_days import EARLY_S, LATE_S, Seen
+from signalrl.events.event_days import EARLY_S, LATE_S, LONG_S, Seen
 from signalrl.events.history import FloatArray
 from signalrl.events.kinds import Kind
 from signalrl.events.minimum import minimum
@@ -258,13 +258,18 @@ def _all_vehicles(seen: Seen, prior: Cumulative) -> FloatArray:
 
 
 def _most(seen: Sequence[Seen]) -> dict[str, float]:
-    """Return what each detector lets pass at most, in veh/h."""
+    """Return what each detector lets pass at most, in veh/h.
+
+    In a long interval hardly an exit is busy all the time: its most is no limit of the exit.
+    """
     most: dict[str, float] = {}
     for one in seen:
         net = np.nan_to_num(one.counts - one.usual).max(axis=1) * 3600.0 / one.interval_s
         for detector, veh_h in zip(one.detectors, net.tolist(), strict=True):
             most[detector.edge] = max(most.get(detector.edge, 1.0), veh_h)
     limits = {d.edge: d.veh_h for one in seen for d in one.detectors}
+    if seen[0].interval_s > LONG_S:
+        return limits
     return {
         edge: min(limit, most[edge]) if np.isfinite(limit) else np.inf
         for edge, limit in limits.items()

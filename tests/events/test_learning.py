@@ -210,23 +210,39 @@ def test_what_is_written_is_read_again_and_used_at_its_venue(tmp_path: Path) -> 
         again.kind("arena.sport")
 
 
-@pytest.mark.parametrize("minutes", [15, 20, 30, 60])
-def test_long_intervals_tell_the_same(minutes: int) -> None:
-    events = weekly(8, PRIOR)
-    counts, number = history(PRIOR, events), minutes // 5
-    series = {}
+def in_intervals(counts: Counts, minutes: int) -> Counts:
+    """The same counts in longer intervals, whole ones of an hour."""
+    number, series = minutes // 5, {}
     for edge, one in counts.series.items():
         first = int(-(one.begin_s[0] // 300) % number)
         length = (len(one.begin_s) - first) // number * number
         begin_s = one.begin_s[first : first + length : number]
         vehicles = one.vehicles[first : first + length].reshape(-1, number).sum(axis=1)
         series[edge] = Series(begin_s, vehicles)
-    days, _ = event_days(Counts(60.0 * minutes, series, ()), PRIOR, events)
+    return Counts(60.0 * minutes, series, ())
+
+
+@pytest.mark.parametrize("minutes", [15, 20, 30, 60])
+def test_long_intervals_tell_the_same(minutes: int) -> None:
+    events = weekly(8, PRIOR)
+    days, _ = event_days(in_intervals(history(PRIOR, events), minutes), PRIOR, events)
     (profile,) = learn(days, PRIOR, 0.01).profiles
     assert isinstance(profile.kind.arrivals, Ingress)
     assert profile.kind.arrivals.a == pytest.approx(5.0, rel=0.1)
     assert profile.kind.arrivals.b == pytest.approx(2.0, rel=0.1)
     assert profile.vehicles == pytest.approx(1.03, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", ["sports", "concert", "fireworks"])
+def test_an_hour_in_which_an_exit_was_idle_at_times_is_not_its_limit(kind: str) -> None:
+    """Else all shapes that are sharp enough to fill it would look alike."""
+    events = weekly(5, PRIOR, kind)
+    days, _ = event_days(in_intervals(history(PRIOR, events), 60), PRIOR, events)
+    (profile,) = learn(days, PRIOR, 1.0).profiles
+    prior = PRIOR.kind(kind).departures
+    assert isinstance(prior, Egress)
+    assert egress(profile).mean_s == pytest.approx(prior.mean_s, rel=0.1)
+    assert egress(profile).delay_s == pytest.approx(prior.delay_s, abs=300.0)
 
 
 def test_concerts_that_end_early_are_learned() -> None:
