@@ -326,7 +326,8 @@ def learn(
         float, typer.Option(min=0, max=60, help="Mean drive between gates and car parks in min.")
     ] = 0.0,
     prior_events: Annotated[
-        float, typer.Option(min=0.1, help="How many events the usual profile counts for.")
+        float,
+        typer.Option(min=0.1, max=1e6, help="How many events the usual profile counts for."),
     ] = 3.0,
     as_json: AsJson = False,
 ) -> None:

@@ -27,6 +27,7 @@ from signalrl.events.writing import write_venues
 from signalrl.scenario.catalog import load_scenario
 
 SHOWN_NOTES = 5
+PICTURES = (".svg", ".png")
 STRANGE = 2.0
 """More times the expected vehicles than these, or fewer, are told of."""
 
@@ -57,8 +58,11 @@ def learn_from(
         What was learned, as plain JSON data.
 
     Raises:
-        ConfigError: A file is broken, or holds no event day that was counted.
+        ConfigError: A file is broken, or holds no event day that was counted, or the picture is
+            of another kind.
     """
+    if picture is not None and picture.suffix.lower() not in PICTURES:
+        raise ConfigError(f"{picture}: expected a picture {' or '.join(PICTURES)}; name it so")
     scenario = load_scenario(env)
     if scenario.venues_file is None:
         raise ConfigError(f"{env}: expected an environment with events, got one without")

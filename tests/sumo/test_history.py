@@ -112,6 +112,20 @@ def test_what_was_learned_before_stays_where_nothing_new_came(
     assert after.uncertainty == uncertainty
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--picture", "learned.txt", "learned.txt: expected a picture .svg or .png"),
+        ("--prior-events", "inf", "--prior-events"),
+    ],
+)
+def test_what_can_not_be_drawn_or_counted_is_bad_input(
+    counts: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, said: str
+) -> None:
+    assert main(["learn", str(counts), "--env", "arena", option, value]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_days_without_counts_are_bad_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
