@@ -90,7 +90,10 @@ def _day(scenario: Scenario, registry: Registry, event: Event, seed: int) -> Ite
         finally:
             simulation.close()
         for interval in ElementTree.parse(counts).getroot().iter("interval"):
-            time = later(occasion.clock, float(interval.attrib["begin"]))
+            first_s, last_s = (float(interval.attrib[name]) for name in ("begin", "end"))
+            if last_s - first_s < INTERVAL_S:  # the day ends in it
+                continue
+            time = later(occasion.clock, first_s)
             seen = {e.attrib["id"]: e.attrib for e in interval.iter("edge")}
             for edge in edges:
                 a = seen.get(edge, {})

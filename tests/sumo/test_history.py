@@ -15,7 +15,7 @@ from signalrl.events.venues import read_venues
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season, realise
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.history import record_history
+from signalrl.sumo.history import AFTER_S, INTERVAL_S, record_history
 from tests.scenarios import short
 
 
@@ -61,6 +61,16 @@ def test_detectors_see_every_visitor_once(counts: Path) -> None:
         # Who comes last is still on the road when the window of arrivals ends.
         assert 0.9 * len(turnout.arrivals) <= day.arrivals.vehicles <= len(turnout.arrivals)
         assert day.departures.vehicles == len(turnout.departures)
+
+
+def test_the_part_of_an_interval_in_which_a_day_ends_is_no_count(counts: Path) -> None:
+    """A match lasts 112 minutes, and a day 502: two of them are left."""
+    begin_s = read_counts(counts, load_season(quiet_arena()).registry).series["park_e2_in"].begin_s
+    assert len(begin_s) == len(matches()) * 100
+    for event in matches():
+        last_s = event.begin.timestamp() + 112 * 60.0 + AFTER_S
+        assert last_s - 120.0 not in begin_s
+        assert last_s - 120.0 - INTERVAL_S in begin_s
 
 
 def test_the_command_learns_from_it(
