@@ -166,18 +166,17 @@ def event_days(
                 notes.append(_note(event, f"{direction}: {error}"))
         if any(seen.values()):
             days.append(EventDay(event, end_s, seen.get("arrivals"), seen.get("departures")))
-    odd = set(_odd(days, registry))
-    for day in (day for i, day in enumerate(days) if i in odd):
-        times = day.vehicles / mean_vehicles(day.event, registry)
-        message = (
-            f"expected about as many vehicles as at others, got {times:.2g} times what was due"
+    odd = dict(_odd(days, registry))
+    for i, times in sorted(odd.items()):
+        message = f"expected about as many vehicles for its people as at others, got {times:.2g}"
+        notes.append(
+            _note(days[i].event, f"{message} times as many; perhaps it was called off or moved")
         )
-        notes.append(_note(day.event, f"{message}; perhaps it was called off or moved"))
     return tuple(day for i, day in enumerate(days) if i not in odd), tuple(notes)
 
 
-def _odd(days: Sequence[EventDay], registry: Registry) -> Iterator[int]:
-    """Yield the numbers of days that are far from the others of their venue and kind."""
+def _odd(days: Sequence[EventDay], registry: Registry) -> Iterator[tuple[int, float]]:
+    """Yield the numbers of days that are far from the others of their venue and kind, and how."""
     ratios = [day.vehicles / mean_vehicles(day.event, registry) for day in days]
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i, day in enumerate(days):
@@ -185,7 +184,9 @@ def _odd(days: Sequence[EventDay], registry: Registry) -> Iterator[int]:
     for group in groups.values():
         usual = float(np.median([ratios[i] for i in group]))
         if len(group) >= 3:
-            yield from (i for i in group if not usual / ODD <= ratios[i] <= usual * ODD)
+            yield from (
+                (i, ratios[i] / usual) for i in group if not usual / ODD <= ratios[i] <= usual * ODD
+            )
 
 
 def detectors_of(venue: Venue, direction: Direction, known: Iterable[str]) -> tuple[Detector, ...]:

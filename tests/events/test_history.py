@@ -296,13 +296,19 @@ def test_a_day_that_was_another_event_is_left_out() -> None:
     events = weekly(6, REGISTRY)
     counts = history(REGISTRY, events)
     begin = events[2].begin.timestamp()
-    series = {}
+    series, few = {}, {}
     for edge, one in counts.series.items():  # called off: some staff came
         here = (one.begin_s > begin - 4 * 3600) & (one.begin_s < begin + 6 * 3600)
         series[edge] = Series(one.begin_s, np.where(here, one.vehicles // 20, one.vehicles))
     days, notes = event_days(Counts(300.0, series, ()), REGISTRY, events)
     assert [day.event for day in days] == [e for e in events if e is not events[2]]
     assert "perhaps it was called off" in notes[-1].message
+    for edge, one in counts.series.items():  # few came to all others
+        here = (one.begin_s > begin - 4 * 3600) & (one.begin_s < begin + 6 * 3600)
+        few[edge] = Series(one.begin_s, np.where(here, one.vehicles, one.vehicles / 10))
+    _, (note,) = event_days(Counts(300.0, few, ()), REGISTRY, events)
+    times = float(note.message.partition("got ")[2].partition(" times as many")[0])
+    assert times == pytest.approx(10.0, rel=0.3)
     nobody = [replace(events[0], attendance=0), *events[1:]]
     days, notes = event_days(counts, REGISTRY, nobody)
     assert len(days) == 5
