@@ -62,12 +62,17 @@ def train(
 
     Raises:
         ConfigError: The folder already holds a run, or the configuration is not its; or the run to
-            start from has another kind of network.
+            start from has another kind of network; or episodes are too short.
         TrainingError: There is nothing to resume, or to start from.
     """
     scenario = config.load_scenario()
     if scenario.name not in scenario_names():  # found again from another folder
         config = config.model_copy(update={"scenario": str(scenario.folder)})
+    if _decisions(scenario) < 2:
+        raise ConfigError(
+            f"{scenario.name}: expected episodes of two decisions or more to learn from, got one "
+            f"of {scenario.decision_interval_s:g} s; let them end later (end_s)"
+        )
     begun = resume and checkpoints(out / "checkpoints")
     earlier = None if begun else _policy_to_start_from(config, scenario)
     started = _open_run(config, out, resume)
@@ -158,8 +163,7 @@ def _versions() -> dict[str, str]:
 
 def _steps_per_update(config: TrainConfig, scenario: Scenario, rows: int) -> int:
     """Return decisions per update: the divisor of an episode that fits best."""
-    decisions = round(scenario.horizon_s / scenario.decision_interval_s)
-    return _divisor(decisions, config.ppo.rows_per_update / rows)
+    return _divisor(_decisions(scenario), config.ppo.rows_per_update / rows)
 
 
 def _divisor(number: int, wanted: float) -> int:
@@ -169,7 +173,11 @@ def _divisor(number: int, wanted: float) -> int:
 
 
 def _episode_rows(scenario: Scenario, rows: int) -> int:
-    return round(scenario.horizon_s / scenario.decision_interval_s) * rows
+    return _decisions(scenario) * rows
+
+
+def _decisions(scenario: Scenario) -> int:
+    return round(scenario.horizon_s / scenario.decision_interval_s)
 
 
 def _new_model(config: TrainConfig, env: SignalVecEnv, steps: int) -> PPO:

@@ -176,6 +176,13 @@ def test_settings_take_the_place_of_the_scenario_s_own(config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_one_decision_is_no_episode_to_learn_from(config, tmp_path):
+    brief = config.model_copy(update={"settings": {"end_s": 25205.0}})
+    with pytest.raises(ConfigError, match=r"two decisions or more .* got one of 5 s"):
+        train(brief, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_never_overwritten_nor_resumed_with_another_configuration(config, brief, tmp_path):
     with pytest.raises(ConfigError, match="--resume"):
         train(config, brief)
