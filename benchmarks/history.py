@@ -6,8 +6,10 @@ python benchmarks/history.py arena runs/counts.csv --events 5 --seed 1
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from signalrl.errors import ConfigError, SignalRLError
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import load_season
 from signalrl.sumo.history import record_history
@@ -30,11 +32,18 @@ def main() -> None:
     if given.people is not None:
         settings["events"] = {"attendance_factor": [given.people, given.people]}
     scenario = load_scenario(given.env, settings=settings)
-    events = [e for e in load_season(scenario).events if given.kind in (None, e.kind)]
+    season = load_season(scenario).events
+    events = [e for e in season if given.kind in (None, e.kind)]
+    if not events:
+        known = ", ".join(sorted({e.kind for e in season}))
+        raise ConfigError(f"--kind: expected a kind of the season ({known}), got {given.kind!r}")
     given.out.parent.mkdir(parents=True, exist_ok=True)
     rows = record_history(scenario, events[: given.events], given.seed, given.out)
     print(f"{given.out}: {rows} rows")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SignalRLError as error:
+        sys.exit(f"error: {error}")
