@@ -19,10 +19,10 @@ from signalrl.events.calendar import read_calendars
 from signalrl.events.event_days import EventDay, event_days
 from signalrl.events.history import read_counts
 from signalrl.events.kinds import Kind
-from signalrl.events.learning import MIN_EVENTS, Learned, Profile, before_learning, learn
+from signalrl.events.learning import MIN_EVENTS, Learned, Profile, before_learning, learn, was_full
 from signalrl.events.shapes import Egress, Ingress
 from signalrl.events.skill import held_out
-from signalrl.events.venues import read_venues
+from signalrl.events.venues import Registry, read_venues
 from signalrl.events.writing import write_venues
 from signalrl.scenario.catalog import load_scenario
 
@@ -83,7 +83,12 @@ def learn_from(
         )
     learned = learn(days, prior, prior_events)
     skills = held_out(days, prior, prior_events)
-    told = [*_of_thin_data(days, learned), *_of_strange_numbers(learned), *map(str, notes)]
+    told = [
+        *_of_thin_data(days, learned),
+        *_of_full_days(days, prior),
+        *_of_strange_numbers(learned),
+        *map(str, notes),
+    ]
     if kept := {key: kind for key, kind in before.kinds.items() if key not in prior.kinds}:
         # What was learned before stays, where nothing new came; the spread of attendances is
         # learned once, or the same counts would count twice.
@@ -119,6 +124,16 @@ def _of_thin_data(days: Sequence[EventDay], learned: Learned) -> Iterator[str]:
         if f"{venue}.{name}" not in {profile.key for profile in learned.profiles}:
             text = f"expected at least {MIN_EVENTS} events, got {number}; it stays as it was"
             yield f"{venue}.{name}: {text}"
+
+
+def _of_full_days(days: Sequence[EventDay], prior: Registry) -> Iterator[str]:
+    """Yield a note for each kind of which events filled the car parks."""
+    full = Counter((d.event.venue, d.event.kind) for d in days if was_full(d, prior))
+    for (venue, name), number in sorted(full.items()):
+        yield (
+            f"{venue}.{name}: expected free spaces, got none at {number} of its events; how many "
+            "more would have come is estimated from the others and the prior"
+        )
 
 
 def _of_strange_numbers(learned: Learned) -> Iterator[str]:

@@ -20,6 +20,10 @@ MIN_EVENTS = 3
 """A venue has a kind of its own from so many events on."""
 NEARLY_FULL = 0.8
 """Of what is sold out to this part, the spread is not that of other events."""
+FULL = 0.95
+"""Part of their spaces from which on car parks may have turned visitors away."""
+CENSORED_ROUNDS = 100
+"""How often the numbers that are not known are estimated from the mean, and it from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,17 @@ def learn(
     return Learned(changed, tuple(profiles), prior_events)
 
 
+def was_full(day: EventDay, registry: Registry) -> bool:
+    """Whether the car parks of an event were full, so that nobody knows how many would have come.
+
+    Where visitors come and go all day long (a fair) a space serves many.
+    """
+    kind, parks = registry.kind(day.event.kind), registry.venue(day.event.venue).car_parks
+    at_once = isinstance(kind.arrivals, Ingress) and isinstance(kind.departures, Egress)
+    spaces = sum(park.spaces for park in parks.values())
+    return at_once and 0 < FULL * spaces <= day.vehicles
+
+
 def _profile(
     venue: str, name: str, days: Sequence[EventDay], registry: Registry, weight: float
 ) -> tuple[Profile, list[float]]:
@@ -141,22 +156,40 @@ def _factor(days: Sequence[EventDay], prior: Kind, registry: Registry, weight: f
     """Return the vehicles of events against those that the prior expects.
 
     Half the variance of a logarithm lies between the mean that is expected and the mean of logs.
+    Where car parks were full at least so many wanted to come, and how many is what the others make
+    likely (Tobin, Econometrica 1958).
     """
     u = registry.uncertainty
     cv = u.attendance_cv_ticketed if prior.ticketed else u.attendance_cv_free
-    logs = [
-        _log_ratio(day, registry) + (math.log1p(cv**2) + _known_variance(day, registry)) / 2
-        for day in days
-    ]
-    return math.exp(sum(logs) / (len(logs) + weight))
+    seen = []
+    for day in days:
+        variance = math.log1p(cv**2) + _known_variance(day, registry)
+        least = _log_ratio(day, registry) + variance / 2
+        seen.append((least, math.sqrt(variance) if was_full(day, registry) else None))
+    mean = 0.0
+    for _ in range(CENSORED_ROUNDS):
+        likely = (x if sd is None else _mean_above(x, mean, sd) for x, sd in seen)
+        mean = sum(likely) / (len(seen) + weight)
+    return math.exp(mean)
+
+
+def _mean_above(least: float, mean: float, sd: float) -> float:
+    """Return the mean of what is normally distributed and at least so much."""
+    z = (least - mean) / sd
+    above = math.erfc(z / math.sqrt(2.0)) / 2.0
+    density = math.exp(-(z**2) / 2.0) / math.sqrt(2.0 * math.pi)
+    return mean + sd * (density / above if above > 1e-200 else z)
 
 
 def _spread(days: Sequence[EventDay], prior: Kind, venue: Venue, registry: Registry) -> list[float]:
-    """Return the variance of attendances that each event tells of, around the events' own mean."""
+    """Return the variance of attendances that each event tells of, around the events' own mean.
+
+    Where car parks were full at some, the others are the small ones, and alike for that reason.
+    """
     most = NEARLY_FULL * venue.capacity if prior.ticketed else math.inf  # a street holds any crowd
     open_days = [day for day in days if expected_people(day.event, venue) < most]
     n = len(open_days)
-    if n < 2:
+    if n < 2 or any(was_full(day, registry) for day in open_days):
         return []
     ratios = [_log_ratio(day, registry) for day in open_days]
     mean = sum(ratios) / n

@@ -14,7 +14,7 @@ from signalrl.events.calendar import read_calendars
 from signalrl.events.event_days import Detector, EventDay, Seen, event_days
 from signalrl.events.fitting import fit_arrivals, fit_departures
 from signalrl.events.history import Counts, Series
-from signalrl.events.learning import Profile, before_learning, learn
+from signalrl.events.learning import Profile, before_learning, learn, was_full
 from signalrl.events.minimum import minimum
 from signalrl.events.shapes import Egress, Ingress
 from signalrl.events.skill import Skill, bins_of, counted, held_out
@@ -186,6 +186,27 @@ def test_a_crowd_without_tickets_is_never_sold_out() -> None:
     usual, found = (learn(of, PRIOR).registry.uncertainty for of in (days, full))
     assert found.attendance_cv_free == pytest.approx(usual.attendance_cv_free, abs=0.005)
     assert found.attendance_cv_free > PRIOR.uncertainty.attendance_cv_free
+
+
+@pytest.mark.parametrize("spaces", [700, 1150, 1300])
+def test_full_car_parks_do_not_hide_who_would_have_come(spaces: int) -> None:
+    """Of 1,400 vehicles, as the prior says, so many find a space; fewer came to some events."""
+    venue = PRIOR.venue("arena")
+    park = venue.car_parks["park"].model_copy(update={"spaces": spaces})
+    small = venue.model_copy(update={"car_parks": {"park": park}})
+    prior = PRIOR.model_copy(update={"venues": {"arena": small}})
+    for seed in (1, 2):
+        days = days_of(prior, 8, prior, seed=seed)
+        assert max(day.vehicles for day in days) <= 1.01 * spaces
+        assert any(was_full(day, prior) for day in days)
+        found = learn(days, prior)
+        assert found.profiles[0].vehicles == pytest.approx(1.0, abs=0.05)
+        assert found.registry.uncertainty == prior.uncertainty
+
+
+def test_a_fair_fills_its_spaces_more_than_once() -> None:
+    days = fairs([9_000.0 * f for f in (1.1, 1.2, 1.3)])
+    assert not any(was_full(day, PRIOR) for day in days)
 
 
 def test_one_event_tells_no_spread_of_attendances() -> None:
