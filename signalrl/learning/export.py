@@ -116,5 +116,10 @@ def _to_onnx(scorer: PhaseScorer) -> bytes:
         )
     if program is None:
         raise TrainingError("torch.onnx.export returned no model")
-    model: bytes = program.model_proto.SerializeToString()
+    proto = program.model_proto
+    for node in proto.graph.node:
+        # How torch came to it, with the paths of the machine.
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    model: bytes = proto.SerializeToString()
     return model

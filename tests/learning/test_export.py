@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -55,6 +57,12 @@ def test_onnx_takes_any_number_of_signals_and_phases(run, tmp_path, shape):
     assert got.shape == shape
     assert (got[:, -1] == MASKED).all()
     assert (got[:, :-1] > MASKED / 2).all()
+
+
+def test_no_path_of_the_machine_leaves_with_a_policy(run, tmp_path):
+    data = checkpoint_to_onnx(run, tmp_path / "policy.onnx").read_bytes()
+    for told in (b".py", b"site-packages", str(Path(torch.__file__).parents[1]).encode()):
+        assert told not in data
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
