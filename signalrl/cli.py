@@ -317,7 +317,7 @@ def learn(
         Path | None, typer.Option("--out", "-o", help="Registry to write, such as venues.yaml.")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="Picture to write: profiles over counts, .svg or .png.")
+        Path | None, typer.Option(help="Picture to write: profiles over counts, .svg, .png, .pdf.")
     ] = None,
     interval_min: Annotated[
         float | None, typer.Option(min=1, max=60, help="Interval of the counts in min.")

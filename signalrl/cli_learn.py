@@ -27,7 +27,7 @@ from signalrl.events.writing import write_venues
 from signalrl.scenario.catalog import load_scenario
 
 SHOWN_NOTES = 5
-PICTURES = (".svg", ".png")
+PICTURES = (".svg", ".png", ".pdf")
 STRANGE = 2.0
 """More times the expected vehicles than these, or fewer, are told of."""
 
@@ -62,7 +62,7 @@ def learn_from(
             of another kind.
     """
     if picture is not None and picture.suffix.lower() not in PICTURES:
-        raise ConfigError(f"{picture}: expected a picture {' or '.join(PICTURES)}; name it so")
+        raise ConfigError(f"{picture}: expected a picture, {', '.join(PICTURES)}; name it so")
     scenario = load_scenario(env)
     if scenario.venues_file is None:
         raise ConfigError(f"{env}: expected an environment with events, got one without")

@@ -125,7 +125,7 @@ def test_what_was_learned_before_stays_where_nothing_new_came(
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--picture", "learned.txt", "learned.txt: expected a picture .svg or .png"),
+        ("--picture", "learned.txt", "learned.txt: expected a picture, .svg, .png, .pdf"),
         ("--prior-events", "inf", "--prior-events"),
     ],
 )
