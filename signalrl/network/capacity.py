@@ -153,8 +153,11 @@ class Capacity:
         longest_s = float(max(self.cycles_s, default=0.0))
         self._slots = _SLOTS if longest_s <= _LONG_CYCLE_S else math.ceil(longest_s)
         slots = [_slots(m.steps, self._slots) for m in self.movements]
-        self._goes = np.array([goes for goes, _ in slots]).T
-        self._since = np.array([since for _, since in slots]).T
+        goes = np.array([goes for goes, _ in slots]).T
+        self._unhindered = np.where(goes, self._saturation, 0.0)
+        since = np.array([since for _, since in slots]).T
+        self._yielding = np.flatnonzero(np.isfinite(since).any(axis=0))
+        self._since = since[:, self._yielding]
 
     def sum_by_movement(self, of_pairs: FloatArray) -> FloatArray:
         """Return sums over the lanes of each movement; ``(..., pairs)`` to ``(..., movements)``."""
@@ -203,7 +206,7 @@ class Capacity:
         mix = wanted / self.sum_by_lane(wanted)[..., self.pair_lane]
         rates = self._rates(volumes)
         slot_h = self.cycles_s[self.pair_movement] / self._slots / 3600.0
-        leaves = [np.minimum(1.0, rate[..., self.pair_movement] * slot_h) for rate in rates]
+        leaves = np.minimum(1.0, rates[..., self.pair_movement] * slot_h)
         first, passed = mix, np.zeros((*volumes.shape[:-1], len(self.lanes)))
         for cycle in range(_CYCLES):
             for leaving in leaves:
@@ -232,17 +235,21 @@ class Capacity:
             found[..., approach] = np.maximum(found[..., approach], used[..., lane])
         return found
 
-    def _rates(self, volumes: FloatArray) -> list[FloatArray]:
-        """Return at what rate a queue of each movement leaves in each slot of its cycle."""
-        opposing = volumes @ self._opposing
+    def _rates(self, volumes: FloatArray) -> FloatArray:
+        """Return what each movement discharges, ``(slots of its cycle, ..., movements)``."""
+        rates = np.empty((self._slots, *volumes.shape))
+        between = [1] * (volumes.ndim - 1)
+        rates[:] = self._unhindered.reshape(self._slots, *between, len(self.movements))
+        some = self._yielding
+        opposing = volumes @ self._opposing[:, some]
         # First the opposing queue leaves, which has built up over the rest of the cycle.
-        free_veh_h = np.maximum(1.0, self._opposing_veh_h - opposing)
-        busy = opposing * (1.0 - self._yields) / free_veh_h
-        gaps = np.minimum(self._saturation, _gap_flow(opposing))
-        return [
-            np.where(goes, self._saturation, np.where(since >= busy, gaps, 0.0))
-            for goes, since in zip(self._goes, self._since, strict=True)
-        ]
+        free_veh_h = np.maximum(1.0, self._opposing_veh_h[some] - opposing)
+        busy = opposing * (1.0 - self._yields[some]) / free_veh_h
+        gaps = np.minimum(self._saturation[some], _gap_flow(opposing))
+        for rate, since in zip(rates, self._since, strict=True):
+            through_gaps = np.where(since >= busy, gaps, 0.0)
+            rate[..., some] = np.maximum(rate[..., some], through_gaps)
+        return rates
 
 
 def _gap_flow(opposing_veh_h: FloatArray) -> FloatArray:
