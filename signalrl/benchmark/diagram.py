@@ -85,7 +85,7 @@ def measure(
                     scenario=str(scenario.folder),
                     controller=entry.kind,
                     seed=seed,
-                    result=str(Path(folder) / f"{load:g}-{seed}.json"),
+                    result=str(Path(folder) / f"{load!r}-{seed}.json"),
                     policy=None if entry.path is None else str(entry.path),
                     parameters=dict(entry.parameters),
                     settings={**settings, "demand": {"scale_range": [load, load]}},
