@@ -8,7 +8,7 @@ training on these evenings would do; and by evening, of the means over the train
 what these trainings would do on another evening. Run from the root of the project; what is there is
 not run again:
 
-    python benchmarks/ablation.py --timesteps 864000 --seeds 5 --out runs/ablation
+    python benchmarks/ablation.py --timesteps 432000 --episodes 4 --out runs/ablation
 """
 
 from __future__ import annotations
@@ -145,11 +145,27 @@ def _episode(config: TrainConfig, key: Key, out: Path) -> EpisodeSpec:
     )
 
 
-def summarize(keys: Sequence[Key], out: Path) -> dict[str, Any]:
-    """Return mean delays by training seed, and the paired differences with their intervals."""
+def delays_s(keys: Sequence[Key], out: Path) -> dict[Key, float]:
+    """Return the mean delay of each episode that was driven."""
+    return {key: json.loads(key.result(out).read_text())["metrics"]["mean_delay_s"] for key in keys}
+
+
+def write_episodes(delays: Mapping[Key, float], path: Path) -> None:
+    """Write every episode with its mean delay in s."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*Key._fields, "mean_delay_s"])
+        writer.writerows([*key, round(found, 3)] for key, found in sorted(delays.items()))
+
+
+def summarize(found: Mapping[Key, float]) -> dict[str, Any]:
+    """Return mean delays by training seed, and the paired differences with their intervals.
+
+    Args:
+        found: Mean delay of each episode, in s.
+    """
     delays: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
-    for key in keys:
-        delay_s = json.loads(key.result(out).read_text())["metrics"]["mean_delay_s"]
+    for key, delay_s in found.items():
         delays.setdefault((key.driven, key.case), {})[key.training_seed, key.seed] = delay_s
     cases = list(CASES)
     for driven in DRIVEN:
@@ -310,12 +326,14 @@ def main() -> int:
         "evaluation_seeds": list(seeds),
         "dropped_episodes": dropped_episodes(out, training_seeds),
     }
-    summary = {**about, **summarize(keys, out)}
+    delays = delays_s(keys, out)
+    summary = {**about, **summarize(delays)}
     (out / "ablation.json").write_text(json.dumps(summary, indent=1) + "\n")
+    write_episodes(delays, out / "episodes.csv")
     draw(summary, out / "ablation.svg")
     for line in tell(summary):
         print(line)
-    print(f"written: {out / 'ablation.json'}, {out / 'ablation.svg'}")
+    print(f"written: {out / 'ablation.json'}, {out / 'episodes.csv'}, {out / 'ablation.svg'}")
     return 0
 
 

@@ -225,6 +225,20 @@ def peers() -> str:
     return table(["map", "controller", "last checkpoint", "lowest on its curve"], rows)
 
 
+def ablation() -> str:
+    """Return what a forecast in the observation brought, a row per case."""
+    found = load(RESULTS / "ablation" / "ablation.json")
+    rows = []
+    for case in found["mean_delay_s"]["without"]:
+        cells = [f"{by_case[case]['mean']:.1f}" for by_case in found["mean_delay_s"].values()]
+        for by_case in found["differences_s"].values():
+            one = by_case[case]
+            cells.append(f"{one['mean']:+.1f} [{one['low']:+.1f}, {one['high']:+.1f}]")
+        rows.append([f"`{case}`" if "-" in case else case, *cells])
+    differences = [name.replace(" - ", " less ") for name in found["differences_s"]]
+    return table(["", *found["mean_delay_s"], *differences], rows)
+
+
 def estimate(found: dict[str, Any]) -> str:
     """Return a mean with its interval."""
     low, high = found["interval95"]
@@ -250,13 +264,19 @@ def tables() -> dict[Path, dict[str, Callable[[], str]]]:
         ROOT / "docs/forecast.md": {"forecasting": forecasting},
         ROOT / "docs/plans.md": {"plans": plans, "plans-errors": errors},
         ROOT / "docs/results.md": results,
+        ROOT / "docs/training.md": {"ablation": ablation},
     }
 
 
 def pictures() -> dict[Path, Path]:
     """Return the stored pictures that are shown in the docs, and where they are shown."""
-    curves = RESULTS / "peers" / "curves.svg"
-    return {curves: ROOT / "docs/images/peers.svg"} if curves.is_file() else {}
+    shown = {"peers/curves.svg": "peers.svg", "ablation/ablation.svg": "ablation.svg"}
+    images = ROOT / "docs" / "images"
+    return {
+        RESULTS / stored: images / name
+        for stored, name in shown.items()
+        if (RESULTS / stored).is_file()
+    }
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import runpy
 from collections.abc import Sequence
@@ -37,14 +38,12 @@ def keys_of(
 
 def test_differences_are_paired_by_training_and_by_evening(script: Any, tmp_path: Path) -> None:
     """Evenings differ by 50 s, trainings by 1 s, and the wrong forecast costs 7 s."""
-    keys = keys_of(script)
-    for key in keys:
-        delay_s = 100.0 + 50.0 * (key.seed - 101) + key.training_seed
-        delay_s += 7.0 * (key.driven == "wrong")
-        delay_s -= 2.0 * (key.driven == "with") * (key.training_seed == 1)
-        key.result(tmp_path).parent.mkdir(parents=True, exist_ok=True)
-        key.result(tmp_path).write_text(json.dumps({"metrics": {"mean_delay_s": delay_s}}))
-    found = script["summarize"](keys, tmp_path)
+    delays = {}
+    for key in keys_of(script):
+        delays[key] = 100.0 + 50.0 * (key.seed - 101) + key.training_seed
+        delays[key] += 7.0 * (key.driven == "wrong")
+        delays[key] -= 2.0 * (key.driven == "with") * (key.training_seed == 1)
+    found = script["summarize"](delays)
     wrong = found["differences_s"]["wrong - without"]["all"]
     assert (wrong["mean"], wrong["low"], wrong["high"]) == (7.0, 7.0, 7.0)
     right = found["differences_s"]["with - without"]["l-egress"]
@@ -61,6 +60,29 @@ def test_differences_are_paired_by_training_and_by_evening(script: Any, tmp_path
     )
     script["draw"](found, tmp_path / "ablation.svg")
     assert "<svg" in (tmp_path / "ablation.svg").read_text()
+
+
+def test_the_stored_figures_are_those_of_the_stored_episodes(script: Any, tmp_path: Path) -> None:
+    """The episodes are read back as they were written, and give what the docs tell."""
+    stored = ROOT / "benchmarks" / "results" / "ablation"
+    with (stored / "episodes.csv").open(newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    delays = {
+        script["Key"](driven, case, int(training_seed), int(seed)): float(delay_s)
+        for driven, case, training_seed, seed, delay_s in rows
+    }
+    told = json.loads((stored / "ablation.json").read_text())
+    told_keys = keys_of(script, told["training_seeds"], told["evaluation_seeds"])
+    assert set(delays) == set(told_keys)
+    script["write_episodes"](delays, tmp_path / "episodes.csv")
+    assert (tmp_path / "episodes.csv").read_bytes() == (stored / "episodes.csv").read_bytes()
+    for what, of in script["summarize"](delays).items():
+        for name, by_case in of.items():
+            for case, found in by_case.items():
+                assert found["mean"] == pytest.approx(told[what][name][case]["mean"], abs=2e-3)
+                assert (found["low"], found["high"]) == pytest.approx(
+                    (told[what][name][case]["low"], told[what][name][case]["high"]), abs=5e-3
+                )
 
 
 def test_every_case_has_an_event_whatever_the_training_had(script: Any, tmp_path: Path) -> None:
