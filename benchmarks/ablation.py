@@ -150,22 +150,22 @@ def delays_s(keys: Sequence[Key], out: Path) -> dict[Key, float]:
     return {key: json.loads(key.result(out).read_text())["metrics"]["mean_delay_s"] for key in keys}
 
 
-def write_episodes(delays: Mapping[Key, float], path: Path) -> None:
+def write_episodes(episodes: Mapping[Key, float], path: Path) -> None:
     """Write every episode with its mean delay in s."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*Key._fields, "mean_delay_s"])
-        writer.writerows([*key, round(found, 3)] for key, found in sorted(delays.items()))
+        writer.writerows([*key, round(delay_s, 3)] for key, delay_s in sorted(episodes.items()))
 
 
-def summarize(found: Mapping[Key, float]) -> dict[str, Any]:
+def summarize(episodes: Mapping[Key, float]) -> dict[str, Any]:
     """Return mean delays by training seed, and the paired differences with their intervals.
 
     Args:
-        found: Mean delay of each episode, in s.
+        episodes: Mean delay of each, in s.
     """
     delays: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
-    for key, delay_s in found.items():
+    for key, delay_s in episodes.items():
         delays.setdefault((key.driven, key.case), {})[key.training_seed, key.seed] = delay_s
     cases = list(CASES)
     for driven in DRIVEN:
