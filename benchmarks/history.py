@@ -31,6 +31,11 @@ def main() -> None:
         settings["demand"] = {"scale_range": [given.scale, given.scale]}
     if given.people is not None:
         settings["events"] = {"attendance_factor": [given.people, given.people]}
+    if given.scale is not None and load_scenario(given.env).demand is None:
+        raise ConfigError(
+            f"--scale: expected an environment that draws its usual traffic, got {given.env!r}, "
+            "which drives recorded trips; leave it out"
+        )
     scenario = load_scenario(given.env, settings=settings)
     season = load_season(scenario).events
     events = [e for e in season if given.kind in (None, e.kind)]

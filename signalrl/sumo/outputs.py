@@ -220,15 +220,21 @@ class Edges:
         Args:
             roads: Ids of those that are left out, and of the edges that they lead to.
         """
-        column = {edge: i for i, edge in enumerate(self.ids)}
-        loss_s = self.loss_s.copy()
-        for road, edge in roads.items():
-            if road in column and edge in column:
-                loss_s[:, column[edge]] += loss_s[:, column[road]]
-        kept = [i for i, edge in enumerate(self.ids) if edge not in roads]
-        values = self.present_s, self.standing_s, loss_s, self.left
-        ids = tuple(self.ids[i] for i in kept)
-        return Edges(ids, self.begin_s, self.end_s, *(value[:, kept] for value in values))
+        ids = tuple(sorted({roads.get(edge, edge) for edge in self.ids}))
+        column = {edge: i for i, edge in enumerate(ids)}
+        to = [column[roads.get(edge, edge)] for edge in self.ids]
+        kept = np.array([edge not in roads for edge in self.ids], bool)
+
+        def of_edges(values: FloatArray) -> FloatArray:
+            found = np.zeros((len(values), len(ids)))
+            np.add.at(found.T, to, values.T)
+            return found
+
+        present_s, standing_s, left = (
+            of_edges(values * kept) for values in (self.present_s, self.standing_s, self.left)
+        )
+        bounds_s = self.begin_s, self.end_s
+        return Edges(ids, *bounds_s, present_s, standing_s, of_edges(self.loss_s), left)
 
 
 def read_edges(path: Path) -> Edges:

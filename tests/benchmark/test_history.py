@@ -15,6 +15,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "history.py"
     ("arguments", "said"),
     [
         (["arena", "--kind", "sport"], "error: --kind: expected a kind of the season .*'sport'"),
+        (["cologne-concert", "--scale", "0.5"], "error: --scale: .* recorded trips; leave it out"),
         (["single"], "error: single: expected an environment with events"),
         (["nowhere"], "error: .*nowhere"),
     ],

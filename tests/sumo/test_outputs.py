@@ -121,3 +121,21 @@ def test_edges_come_as_intervals_by_edges(tmp_path: Path) -> None:
     assert edges.standing_s.tolist() == [[0, 10], [0, 0]]
     assert edges.loss_s.tolist() == [[0, 12], [0, 0]]
     assert edges.left.tolist() == [[0, 4], [1, 0]]
+
+
+@pytest.mark.parametrize("behind", ["b", "z"])  # "z": nobody has got there
+def test_what_was_lost_on_a_road_left_out_is_lost_behind_it(tmp_path: Path, behind: str) -> None:
+    path = tmp_path / "edges.xml"
+    path.write_text(
+        '<meandata><interval begin="0" end="300" id="x">'
+        '<edge id="b" sampledSeconds="30" waitingTime="10" timeLoss="12" left="4"/>'
+        '<edge id="gate" sampledSeconds="90" waitingTime="70" timeLoss="80" left="2"/>'
+        "</interval></meandata>"
+    )
+    edges = read_edges(path).without({"gate": behind, "never": "c"})
+    column = edges.ids.index(behind)
+    others = edges.present_s, edges.standing_s, edges.left
+    assert edges.ids == tuple(sorted({"b", behind}))
+    assert edges.loss_s.sum() == 92
+    assert edges.loss_s[0, column] == (92 if behind == "b" else 80)
+    assert [one.sum() for one in others] == [30, 10, 4]
