@@ -41,7 +41,6 @@ from signalrl.forecast.gridlock import WARN, gridlock_risk
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.event_demand import draw_occasion, load_season
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.district import lock_begins_s
 from signalrl.sumo.episode import scenario_network
 from signalrl.sumo.fresh import run_fresh
 
@@ -97,8 +96,7 @@ def evening(plan: Plan, seed: int) -> None:
     around = () if quiet else part.events
     look = look_ahead(scenario, network, season.registry, around, part.window, plan.draws)
     risk = gridlock_risk(look, metering.diagram, corrections_of(scenario))
-    inside, outflow = drive(scenario, network, seed)
-    locked_from_s = lock_begins_s(metering.diagram, inside, outflow)
+    locked_from_s = drive(scenario, network, seed)
     result = {
         **made_from,
         "env": plan.env,
@@ -111,10 +109,6 @@ def evening(plan: Plan, seed: int) -> None:
         "locked": locked_from_s is not None,
         "locked_from_s": locked_from_s,
         "others": [] if quiet or risk.probability < POSSIBLE else others(plan, seed),
-        "inside": inside,
-        "outflow": outflow,
-        "drawn_inside": np.rint(look.accumulation).astype(int).tolist(),
-        "drawn_outflow": np.rint(look.outflow_veh_h).astype(int).tolist(),
     }
     replace_text(plan.kept(seed), json.dumps(result))
 
@@ -130,9 +124,7 @@ def others(plan: Plan, seed: int) -> list[int]:
 def other_evening(plan: Plan, seed: int) -> None:
     """Drive an evening that some forecast looks at; write whether it locked."""
     scenario = plan.scenario(seed)
-    assert scenario.metering is not None
-    course = drive(scenario, scenario_network(scenario), seed)
-    begins_s = lock_begins_s(scenario.metering.diagram, *course)
+    begins_s = drive(scenario, scenario_network(scenario), seed)
     result = {**plan.made_from(seed), "seed": seed, "locked_from_s": begins_s}
     replace_text(plan.kept(seed), json.dumps(result))
 

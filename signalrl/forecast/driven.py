@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -21,15 +22,13 @@ import numpy as np
 from signalrl.errors import ConfigError
 from signalrl.forecast.days import as_announced
 from signalrl.forecast.gridlock import Risk
-from signalrl.forecast.rehearsal import simulated
 from signalrl.forecast.traffic import Window
 from signalrl.network.model import Network
 from signalrl.scenario.event_demand import Occasion, Season, draw_occasion
 from signalrl.scenario.schema import Scenario
-from signalrl.sumo.district import accumulation_veh, lock_begins_s, outflow_veh_h
-from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.district import lock_begins_s, watched
+from signalrl.sumo.episode import scenario_network, start_episode
 from signalrl.sumo.fresh import run_fresh
-from signalrl.sumo.outputs import read_edges, read_trips
 
 EVENINGS = 5
 WARN = 0.4
@@ -50,19 +49,31 @@ def seeds_of(
             yield seed
 
 
-def drive(scenario: Scenario, network: Network, seed: int) -> tuple[list[float], list[float]]:
-    """Drive an episode under the stored programs; in a process of its own.
+def drive(scenario: Scenario, network: Network, seed: int) -> float | None:
+    """Drive an episode under the stored programs until its district locks, if it does.
+
+    Run it in a process of its own: a simulation is bit-reproducible only in a fresh one.
 
     Returns:
-        What :func:`signalrl.sumo.district.accumulation_veh` and
-        :func:`signalrl.sumo.district.outflow_veh_h` say of it.
+        How long after its beginning the lock begins, in s; None where there is none.
 
     Raises:
+        ConfigError: The diagram of the district is not known.
         SimulationError: SUMO failed.
     """
-    with simulated(scenario, network, seed) as (outputs, _):
-        edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
-    return accumulation_veh(edges, network), outflow_veh_h(trips, edges)
+    if scenario.metering is None:
+        raise unknown_district(scenario)
+    with TemporaryDirectory(prefix="signalrl-") as name:
+        simulation, plant = start_episode(scenario, network, seed, Path(name), backend="libsumo")
+        with closing(simulation):
+            inside, outflow = list[float](), list[float]()
+            for five_minutes in watched(plant, network, scenario.end_s):
+                inside.append(five_minutes[0])
+                outflow.append(five_minutes[1])
+                begin_s = lock_begins_s(scenario.metering.diagram, inside, outflow)
+                if begin_s is not None:
+                    return begin_s
+    return None
 
 
 def driven_risks(
@@ -137,7 +148,5 @@ def unknown_district(scenario: Scenario) -> ConfigError:
 
 
 def _drive_into(folder: Path, scenario: Scenario, seed: int) -> None:
-    assert scenario.metering is not None
-    course = drive(scenario, scenario_network(scenario), seed)
-    begin_s = lock_begins_s(scenario.metering.diagram, *course)
+    begin_s = drive(scenario, scenario_network(scenario), seed)
     (folder / f"{seed}.json").write_text(json.dumps(begin_s))

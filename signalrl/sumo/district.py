@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,32 @@ from signalrl.network.model import Network
 from signalrl.scenario.metering_schema import Metering
 from signalrl.sumo.episode import EDGE_PERIOD_S
 from signalrl.sumo.outputs import Edges, Trips
+from signalrl.sumo.plant import SumoPlant
+
+
+def watched(plant: SumoPlant, network: Network, end_s: float) -> Iterator[tuple[float, float]]:
+    """Drive an episode to its end, or for as long as anybody asks.
+
+    Yields:
+        After every five minutes the mean number of vehicles on the streets between signals, and
+        how many reached their destination, in veh/h, as :func:`accumulation_veh` and
+        :func:`outflow_veh_h` have them from SUMO's records when all is over. Here a vehicle has
+        left a street with its front, there with its rear: it is 2 to 4 % fewer.
+
+    Raises:
+        SimulationError: SUMO failed.
+    """
+    api = plant.api
+    core = sorted(core_edges(network).intersection(api.edge.getIDList()))
+    step_s = api.simulation.getDeltaT()
+    steps = round(EDGE_PERIOD_S / step_s)
+    while plant.time_s + EDGE_PERIOD_S <= end_s:
+        begin_s, inside, left = plant.time_s, 0, 0
+        for step in range(1, steps + 1):
+            plant.advance(begin_s + step * step_s)
+            inside += sum(map(api.edge.getLastStepVehicleNumber, core))
+            left += api.simulation.getArrivedNumber()
+        yield inside / steps, 3600.0 * left / EDGE_PERIOD_S
 
 
 def accumulation_veh(edges: Edges, network: Network) -> list[float]:
