@@ -19,10 +19,12 @@ from signalrl.cli import main
 from signalrl.errors import ConfigError
 from signalrl.forecast import driven
 from signalrl.forecast.days import Part, parts_of_day
-from signalrl.forecast.driven import driven_risks, risk_of, seeds_of
+from signalrl.forecast.driven import drive, driven_risks, risk_of, seeds_of
 from signalrl.scenario.catalog import load_scenario
 from signalrl.scenario.demand import draw_episode
 from signalrl.scenario.event_demand import draw_occasion, load_season, occasion_of
+from signalrl.sumo.episode import scenario_network
+from signalrl.sumo.plant import SumoPlant
 
 SCENARIO = load_scenario("arena")
 SEASON = load_season(SCENARIO)
@@ -67,6 +69,25 @@ def test_a_district_without_a_diagram_is_not_driven() -> None:
     with pytest.raises(ConfigError, match="knows its district"):
         next(driven_risks(scenario, season, [], 5))
     assert main(["forecast", "ingolstadt-matchday", "--at", "2026-08-08", "--drive", "5"]) == 2
+
+
+def test_an_evening_is_driven_no_further_than_to_its_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a district that is full with a single vehicle, and in one that never is."""
+    reached: list[float] = []
+
+    def advance(plant: SumoPlant, time_s: float) -> None:
+        reached.append(time_s)
+        go_on(plant, time_s)
+
+    go_on = SumoPlant.advance
+    monkeypatch.setattr(SumoPlant, "advance", advance)
+    for critical_veh, begins_s, ends_s in ((1.0, 0.0, 900.0), (1e6, None, 1500.0)):
+        full = {"critical_veh": critical_veh, "capacity_veh_h": 1e6}
+        scenario = load_scenario("arena", settings={"end_s": 1500.0, "metering": full})
+        assert drive(scenario, scenario_network(scenario), 1) == begins_s
+        assert reached[-1] == ends_s
 
 
 def test_evenings_are_driven_as_the_calendar_has_them(monkeypatch: pytest.MonkeyPatch) -> None:

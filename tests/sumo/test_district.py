@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from signalrl.network.gridlock import Diagram
 from signalrl.scenario.catalog import load_scenario
-from signalrl.sumo.district import accumulation_veh, has_locked, lock_begins_s, outflow_veh_h
-from signalrl.sumo.episode import scenario_network
-from signalrl.sumo.outputs import Edges, Trips
+from signalrl.sumo.district import (
+    accumulation_veh,
+    has_locked,
+    lock_begins_s,
+    outflow_veh_h,
+    watched,
+)
+from signalrl.sumo.episode import Outputs, scenario_network, start_episode
+from signalrl.sumo.outputs import Edges, Trips, read_edges, read_trips
 
 DIAGRAM = Diagram(425.0, 7800.0)
 
@@ -49,3 +59,21 @@ def test_whole_times_of_five_minutes_are_counted_between_signals() -> None:
     assert outflow_veh_h(trips, edges) == [24.0, 12.0]
     short = Edges(ids, begin_s[2:], end_s[2:], *[others[2:]] * 4)
     assert outflow_veh_h(trips, short) == []
+
+
+def test_what_is_watched_is_what_is_recorded(tmp_path: Path) -> None:
+    """And nothing is told of a last time that is shorter than five minutes."""
+    scenario = load_scenario("arena", settings={"begin_s": 60.0, "end_s": 1100.0})
+    network, outputs = scenario_network(scenario), Outputs(tmp_path, details=True)
+    simulation, plant = start_episode(
+        scenario, network, 1, tmp_path, backend="libsumo", outputs=outputs
+    )
+    with closing(simulation):
+        inside, outflow = zip(*watched(plant, network, scenario.end_s), strict=True)
+        assert plant.time_s == 960.0
+        plant.advance(scenario.end_s)
+    edges, trips = read_edges(outputs.edge_data), read_trips(outputs.tripinfo)
+    assert list(outflow) == outflow_veh_h(trips, edges)
+    assert inside == pytest.approx(accumulation_veh(edges, network), rel=0.05)
+    assert max(inside) > 100.0
+    assert max(outflow) > 1000.0
