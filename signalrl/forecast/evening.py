@@ -215,6 +215,9 @@ def _rates(traffic: Traffic) -> list[FloatArray]:
 
 
 def _steps(window: Window, begin_s: float, end_s: float) -> npt.NDArray[np.bool_]:
+    """Return which steps a period has: those with their middle in it, at least that it is in."""
     at_s = window.begin_s + (np.arange(window.steps) + 0.5) * window.step_s
     inside: npt.NDArray[np.bool_] = (at_s >= begin_s) & (at_s < end_s)
+    if not inside.any():
+        inside[np.abs(at_s - (begin_s + end_s) / 2.0).argmin()] = True
     return inside

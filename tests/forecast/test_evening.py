@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signalrl.errors import ConfigError
@@ -29,6 +29,7 @@ def visitors(first_s: float, last_s: float) -> Traffic:
 
 
 @given(st.lists(st.integers(0, 6 * 3600), min_size=1, max_size=4))
+@example([7201, 7206, 7211])  # within a step of the traffic, in which there are visitors
 def test_plans_change_at_the_end_of_each_event(ends_s: list[int]) -> None:
     slices = slices_of(visitors(0.0, WINDOW.end_s), tuple(map(float, ends_s)))
     assert (slices[0][0], slices[-1][1]) == (WINDOW.begin_s, WINDOW.end_s)
