@@ -10,7 +10,7 @@ import io
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,6 +135,7 @@ class _Rows:
     twice: Counter[str] = field(default_factory=Counter)
     decimal_comma: bool = False
     _unknown: set[str] = field(default_factory=set)
+    _broken: dict[str, set[float]] = field(default_factory=lambda: defaultdict(set))
 
     def read(self, text: str) -> None:
         """Read the text of the file."""
@@ -227,9 +228,13 @@ class _Rows:
                 raise ValueError(f"expected {width} cells, got {len(cells)}")
             time, detector, vehicles = (cells[place].strip() for place in places)
             if detector in self.zones:
-                known = self.found[detector]
-                begin_s = self._begin_s(time, self.zones[detector], known)
-                known[begin_s] = _vehicles(vehicles, self.decimal_comma)
+                known, broken = self.found[detector], self._broken[detector]
+                begin_s = self._begin_s(time, self.zones[detector], known, broken)
+                try:
+                    known[begin_s] = _vehicles(vehicles, self.decimal_comma)
+                except ValueError:
+                    broken.add(begin_s)
+                    raise
             elif detector not in self._unknown:
                 self._unknown.add(detector)
                 if len(self._unknown) <= MAX_NOTES:
@@ -250,8 +255,13 @@ class _Rows:
             self.note(f"line {number}", f"{error}; it is left out")
 
     @staticmethod
-    def _begin_s(text: str, zone: ZoneInfo, known: Mapping[float, float]) -> float:
-        """Return the instant of a time that is not known yet."""
+    def _begin_s(
+        text: str, zone: ZoneInfo, known: Mapping[float, float], broken: Set[float]
+    ) -> float:
+        """Return the instant of a time that is not known yet.
+
+        Of a time that there is twice it is the second, where the first had a row, broken or not.
+        """
         try:
             moment = datetime.fromisoformat(text)
         except ValueError as error:
@@ -267,7 +277,7 @@ class _Rows:
         if aware.tzinfo is zone:
             if datetime.fromtimestamp(begin_s, zone).replace(tzinfo=None) != moment:
                 raise ValueError(f"expected a time that the clocks show, got {text[:40]}")
-            if begin_s in known:
+            if begin_s in known or begin_s in broken:
                 begin_s = aware.replace(fold=1).timestamp()
         if begin_s in known:
             raise _TwiceError(f"expected one row for a detector and time, got another of {text}")

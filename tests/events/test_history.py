@@ -145,6 +145,20 @@ def test_the_night_on_which_clocks_are_set_back_has_an_hour_twice(tmp_path: Path
     assert (np.diff(series.begin_s) == 900).all()
 
 
+@pytest.mark.parametrize("broken", range(4, 12))
+def test_a_broken_row_of_an_hour_that_is_there_twice_moves_no_other(
+    tmp_path: Path, broken: int
+) -> None:
+    times = [f"2026-10-25T{hour:02d}:{m:02d}" for hour in (1, 2, 2, 3) for m in (0, 15, 30, 45)]
+    rows = [f"{time},n_in,{i}" for i, time in enumerate(times)]
+    whole = read(tmp_path, HEAD + "\n".join(rows)).series["n_in"].begin_s
+    rows[broken] = f"{times[broken]},n_in,many"
+    series = read(tmp_path, HEAD + "\n".join(rows)).series["n_in"]
+    kept = [i for i in range(16) if i != broken]
+    assert series.vehicles.tolist() == kept
+    assert series.begin_s.tolist() == whole[kept].tolist()
+
+
 def test_the_night_on_which_clocks_are_set_forward_lacks_an_hour(tmp_path: Path) -> None:
     times = [f"2026-03-29T{hour:02d}:{m:02d}" for hour in (1, 3) for m in (0, 15, 30, 45)]
     series = read(tmp_path, HEAD + "\n".join(f"{time},n_in,1" for time in times)).series["n_in"]
