@@ -87,6 +87,26 @@ def test_the_share_of_others_that_lock_is_what_warns(script: Any, tmp_path: Path
     assert script["score"](rows, 0.4)["precision"] == pytest.approx(1 / 3)
 
 
+def test_stored_scores_are_those_of_the_stored_evenings(script: Any) -> None:
+    results = ROOT / "benchmarks" / "results" / "alarms"
+    folders = sorted(path for path in results.iterdir())
+    assert folders
+    for folder in folders:
+        with (folder / "evenings.csv").open(newline="") as file:
+            rows: list[dict[str, Any]] = list(csv.DictReader(file))
+        for one in rows:
+            one["locked"] = one["locked"] == "True"
+            for name in ("probability", "driven", "locked_from_s"):
+                one[name] = float(one[name]) if one.get(name) else None
+        scores = json.loads((folder / "scores.json").read_text())
+        for name, value in script["totals"](rows).items():
+            assert scores[name] == value, name
+        for alarm, by in (("draws", "probability"), ("driven", "driven")):
+            if stored := scores.get(alarm):
+                for name, value in script["score"](rows, stored["threshold"], by).items():
+                    assert stored[name] == value, name
+
+
 def test_no_evening_judges_itself(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     last = script["OTHERS_FROM"]
     monkeypatch.setattr("sys.argv", ["alarms.py", "arena", "--first", str(last - 49)])
