@@ -296,6 +296,8 @@ def test_nothing_is_left_running_when_it_is_ended(kind: signal.Signals, tmp_path
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell has those ignore it that it runs in the background, and all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     children: list[int] = []
     for _ in _until(60):
