@@ -22,7 +22,7 @@ def watched(plant: SumoPlant, network: Network, end_s: float) -> Iterator[tuple[
         After every five minutes the mean number of vehicles on the streets between signals, and
         how many reached their destination, in veh/h, as :func:`accumulation_veh` and
         :func:`outflow_veh_h` have them from SUMO's records when all is over. Here a vehicle has
-        left a street with its front, there with its rear: it is 2 to 4 % fewer.
+        left a street with its front, there with its rear, so the mean is 2 to 4 % lower.
 
     Raises:
         SimulationError: SUMO failed.
